@@ -1,0 +1,219 @@
+"""Options of every stage: one section each, typed, bounded, closed.
+
+The Snakefile reads config.yaml through `load`; each stage gets its own section as a plain
+dict in `params`.  Nothing but declarations and checks lives here, because this module is
+outside the code fingerprint (layers.py).
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Prototype = Literal["fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "cscl", "l1_0"]
+Potential = Literal["emt", "rgl", "lennard_jones", "morse", "brenner"]
+Basis = Literal["s", "sp3"]
+Mesh = tuple[
+    Annotated[int, Field(ge=1, le=64)],
+    Annotated[int, Field(ge=1, le=64)],
+    Annotated[int, Field(ge=1, le=64)],
+]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class ConfigError(Exception):
+    """A line for the user that names file, key, value and what is allowed."""
+
+
+class Section(BaseModel):
+    """A section refuses keys it does not know and cannot be changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Campaign(Section):
+    """Which materials: their number, the seed that draws them, how they are cut into files."""
+
+    seed: int = Field(2026, ge=0, description="every random draw follows from it")
+    materials: int = Field(480, ge=1, description="synthetic materials to draw")
+    shard_size: int = Field(60, ge=1, description="materials in one job and file; keep it for ever")
+
+
+class Lattice(Section):
+    """Draw a crystal and a potential, relax, compute force constants, judge stability."""
+
+    prototypes: list[Prototype] = Field(
+        list(Prototype.__args__), min_length=1, description="structure types to draw from"
+    )
+    potentials: list[Potential] = Field(
+        list(Potential.__args__), min_length=1, description="interatomic potentials to draw from"
+    )
+    strain: float = Field(0.03, ge=0, le=0.1, description="largest isotropic strain after relaxing")
+    displacement: float = Field(0.01, gt=0, le=0.1, description="finite difference step, angstrom")
+    imaginary_tolerance: float = Field(
+        0.1, ge=0, le=5, description="meV; a mode more imaginary than this rejects the material"
+    )
+    max_rejected: Fraction = Field(0.9, description="a shard fails above this rejected share")
+
+
+class Coupling(Section):
+    """Tight-binding electrons, g(k,q), and |g| on a mesh; the mesh also serves real materials."""
+
+    bases: list[Basis] = Field(
+        list(Basis.__args__), min_length=1, description="orbital bases to draw from"
+    )
+    k_mesh: Mesh = Field((4, 4, 4), description="electron mesh, Gamma-centred")
+    q_mesh: Mesh = Field((4, 4, 4), description="phonon mesh; must divide the k mesh")
+    bands: int = Field(4, ge=1, le=32, description="band window: this many bands from the lowest")
+    degeneracy: float = Field(
+        0.1, gt=0, le=10, description="meV; states closer than this share |g|^2 equally"
+    )
+    soft_mode: float = Field(
+        1.0, gt=0, le=50, description="meV; modes softer than this get g = 0 (acoustic at q = 0)"
+    )
+    batch_size: int = Field(16, ge=1, description="materials per kernel call")
+
+    @model_validator(mode="after")
+    def _meshes_are_commensurate(self):
+        if any(nk % nq for nk, nq in zip(self.k_mesh, self.q_mesh, strict=True)):
+            raise ValueError(f"q_mesh {self.q_mesh} must divide k_mesh {self.k_mesh}")
+        return self
+
+
+class Firstprinciples(Section):
+    """Real materials: models in resources/first_principles/NAME.nc."""
+
+    materials: list[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]] = Field(
+        ["si_2ws", "si_4ws", "si_4b8", "c_4", "alas_4", "sic_4", "al_4"],
+        description="names of model files",
+    )
+
+
+class Dataset(Section):
+    """Check all shards, split by family, fix the normalisation."""
+
+    validation_fraction: Fraction = Field(0.1, description="share of families for early stopping")
+    test_fraction: Fraction = Field(0.2, description="share of families never seen in training")
+
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self):
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must be below 1")
+        return self
+
+
+class Train(Section):
+    """The convolutional autoencoder and how it is trained."""
+
+    seed: int = Field(0, ge=0, description="initial weights and order of batches")
+    features: int = Field(128, ge=8, le=2048, description="channels of the hidden layers")
+    layers: int = Field(2, ge=1, le=16, description="convolution layers on each side")
+    latent_channels: int = Field(256, ge=1, description="latent channels per latent point")
+    latent_mesh: Mesh = Field((2, 2, 2), description="mesh of latent points, in k and in k+q")
+    steps: int = Field(3000, ge=1, description="optimiser steps")
+    batch_size: int = Field(8, ge=1, description="materials per step")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak of the cosine schedule")
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW weight decay")
+    masked_fraction: Fraction = Field(
+        0.25, description="share of steps that hide all but the coarse q mesh (superresolve)"
+    )
+    evaluate_every: int = Field(100, ge=1, description="steps between validations and checkpoints")
+
+
+class Compress(Section):
+    """Compression against the classical methods."""
+
+    budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.001, 0.003, 0.01, 0.03],
+        min_length=1,
+        description="stored numbers / numbers in the full grid",
+    )
+
+
+class Classify(Section):
+    """Linear probes on the latent code and on PCA features."""
+
+    folds: int = Field(5, ge=2, le=20, description="cross-validation folds, by family")
+    pca_components: int = Field(64, ge=1, description="features of the PCA probe")
+
+
+class Superresolve(Section):
+    """From a coarse q mesh to the full one."""
+
+    coarse_q_mesh: Mesh = Field((2, 2, 2), description="q points that are given; divides q_mesh")
+
+
+class Latent(Section):
+    """Where real materials lie among synthetic ones."""
+
+    neighbours: int = Field(5, ge=1, le=100, description="nearest synthetic materials to name")
+
+
+class Report(Section):
+    """One HTML page and metrics.json."""
+
+    title: str = Field("ephforge campaign", min_length=1, description="heading of the page")
+
+
+class Config(Section):
+    """All sections, in the order of the flow."""
+
+    campaign: Campaign = Campaign()
+    lattice: Lattice = Lattice()
+    coupling: Coupling = Coupling()
+    firstprinciples: Firstprinciples = Firstprinciples()
+    dataset: Dataset = Dataset()
+    train: Train = Train()
+    compress: Compress = Compress()
+    classify: Classify = Classify()
+    superresolve: Superresolve = Superresolve()
+    latent: Latent = Latent()
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _coarse_mesh_divides_the_mesh(self):
+        fine, coarse = self.coupling.q_mesh, self.superresolve.coarse_q_mesh
+        if any(f % c for f, c in zip(fine, coarse, strict=True)):
+            raise ValueError(f"superresolve.coarse_q_mesh {coarse} must divide q_mesh {fine}")
+        return self
+
+
+def validate(values: dict, source: str = "config") -> Config:
+    """Check a mapping of sections.
+
+    Raises:
+      ConfigError: one line that names each wrong key, its value and what is allowed.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+
+
+def load(path: str | Path) -> Config:
+    """Read and check a YAML file.
+
+    Raises:
+      ConfigError: the file is absent, not YAML, or holds a wrong key or value.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text()) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return validate(values, str(path))
+
+
+def _explain(error: dict) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+    if error["type"] == "extra_forbidden":
+        section = Config
+        for part in error["loc"][:-1]:
+            section = Config.model_fields[part].annotation
+        allowed = ", ".join(section.model_fields)
+        return f"unknown key '{key}'; allowed here: {allowed}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key} = {error['input']!r}: {message}" if error["loc"] else message

@@ -1,0 +1,194 @@
+"""NetCDF-4 files that are either whole or absent.
+
+A file is written under a temporary name, closed, and renamed; it carries its kind, a
+completed flag, a checksum of its contents, and who wrote it.  Reading checks all of that.
+Complex arrays are stored with a trailing axis (re, im), since NetCDF has no complex type.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import netCDF4
+import numpy as np
+
+from ephforge.core.errors import EphforgeError
+
+FORMAT_VERSION = 1
+_RECORDED_PACKAGES = (
+    "ephforge",
+    "numpy",
+    "scipy",
+    "jax",
+    "ase",
+    "asap3",
+    "spglib",
+    "flax",
+    "optax",
+)
+
+
+class Variable(NamedTuple):
+    """One array of a file: data, names of its axes, unit ("1" if none), one sentence."""
+
+    data: np.ndarray
+    axes: tuple[str, ...]
+    unit: str
+    meaning: str
+
+
+class Contents(NamedTuple):
+    """What a file holds: arrays, attributes, and groups of the same."""
+
+    variables: dict[str, np.ndarray]
+    attributes: dict[str, Any]
+    groups: dict[str, "Contents"]
+
+
+def write(
+    path: str | Path,
+    kind: str,
+    variables: dict[str, Variable],
+    attributes: dict[str, Any] | None = None,
+    groups: dict[str, tuple[dict[str, Variable], dict[str, Any]]] | None = None,
+) -> None:
+    """Write a whole file or nothing.
+
+    Args:
+      path: final name; the folder is made if need be.
+      kind: what the file is, e.g. "lattice"; `read` asks for it.
+      variables: arrays of the root group; str arrays are allowed.
+      attributes: values that JSON can hold; dicts and lists are stored as JSON text.
+      groups: further named (variables, attributes).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    digest = hashlib.sha256()
+    try:
+        with netCDF4.Dataset(temporary, "w", format="NETCDF4") as file:
+            _fill(file, variables, attributes or {}, digest)
+            for name, (group_variables, group_attributes) in sorted((groups or {}).items()):
+                digest.update(name.encode())
+                _fill(file.createGroup(name), group_variables, group_attributes, digest)
+            file.setncatts(
+                {
+                    "kind": kind,
+                    "format_version": FORMAT_VERSION,
+                    "versions": json.dumps(versions()),
+                    "conventions": "CONVENTIONS.md: eV, angstrom, dalton; |g| in meV; e^{ik.R}",
+                    "checksum": digest.hexdigest(),
+                    "completed": 1,
+                }
+            )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: str | Path, kind: str) -> Contents:
+    """Read a whole file, checking kind, completeness and checksum.
+
+    Raises:
+      EphforgeError: the file is absent, not NetCDF-4, of another kind, unfinished or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise EphforgeError(f"{path}: no such file, expected a {kind} file")
+    digest = hashlib.sha256()
+    try:
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_mask(False)
+            contents = _take(file, digest)
+            for name in sorted(file.groups):
+                digest.update(name.encode())
+                contents.groups[name] = _take(file.groups[name], digest)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise EphforgeError(
+            f"{path}: not a readable NetCDF-4 file ({error}); remove it and run again"
+        ) from error
+    if contents.attributes.get("kind") != kind:
+        found = contents.attributes.get("kind", "none")
+        raise EphforgeError(f"{path}: expected a file of kind '{kind}', found '{found}'")
+    whole = contents.attributes.get("completed") == 1
+    if not whole or contents.attributes.get("checksum") != digest.hexdigest():
+        raise EphforgeError(
+            f"{path}: unfinished or damaged (contents do not match its checksum); "
+            "remove it and run again"
+        )
+    return contents
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that make the numbers."""
+    found = {"python": platform.python_version()}
+    for package in _RECORDED_PACKAGES:
+        found[package] = importlib.metadata.version(package)
+    return found
+
+
+def _fill(group, variables, attributes, digest) -> None:
+    for name in sorted(variables):
+        data, axes, unit, meaning = variables[name]
+        data = np.asarray(data)
+        is_complex = np.iscomplexobj(data)
+        if is_complex:
+            data = np.stack([data.real, data.imag], axis=-1)
+            axes = (*axes, "re_im")
+        if data.ndim != len(axes):
+            raise ValueError(f"{name}: axes {axes} do not fit shape {data.shape}")
+        for axis, length in zip(axes, data.shape, strict=True):
+            if axis not in group.dimensions:
+                group.createDimension(axis, length)
+            elif len(group.dimensions[axis]) != length:
+                raise ValueError(f"{name}: axis {axis} is {length}, elsewhere another length")
+        is_text = data.dtype.kind in "UO"
+        if data.dtype == bool:
+            data = data.astype(np.int8)
+        stored = group.createVariable(
+            name,
+            str if is_text else data.dtype,
+            axes,
+            **({} if is_text else {"zlib": True, "complevel": 2}),
+        )
+        stored.setncatts({"units": unit, "long_name": meaning, "is_complex": int(is_complex)})
+        stored[...] = data.astype(object) if is_text else data
+        _digest_array(digest, name, data)
+    plain = {
+        k: json.dumps(v) if isinstance(v, dict | list | bool) else v for k, v in attributes.items()
+    }
+    group.setncatts(plain)
+
+
+def _take(group, digest) -> Contents:
+    variables = {}
+    for name in sorted(group.variables):
+        stored = group.variables[name]
+        data = np.asarray(stored[...])
+        _digest_array(digest, name, data)
+        if data.dtype.kind == "O":
+            data = data.astype(str)
+        if getattr(stored, "is_complex", 0):
+            data = data[..., 0] + 1j * data[..., 1]
+        variables[name] = data
+    attributes = {name: _plain(group.getncattr(name)) for name in group.ncattrs()}
+    return Contents(variables, attributes, {})
+
+
+def _plain(value):
+    """Undo the JSON text of dicts, lists and bools; leave everything else."""
+    if (isinstance(value, str) and value[:1] in ("{", "[")) or value in ("true", "false"):
+        return json.loads(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _digest_array(digest, name, data) -> None:
+    digest.update(f"{name}{data.shape}".encode())
+    if data.dtype.kind in "UO":
+        digest.update(json.dumps(data.astype(str).tolist()).encode())
+    else:
+        digest.update(np.ascontiguousarray(data).tobytes())

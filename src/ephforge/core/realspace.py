@@ -1,0 +1,202 @@
+"""The real-space electron-phonon model: one object for synthetic and real materials.
+
+Electrons H_ab(R), lattice Phi(R), and the coupling, either two-centre (the derivative of
+each hopping with the vector between its two orbitals) or general (g in a Wannier basis).
+CONVENTIONS.md, "Real-space model", gives the phases.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float, Inexact, Int
+
+from ephforge.core.netcdf import Contents, Variable
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """Cell rows (angstrom), Cartesian positions (angstrom), atomic numbers, masses (dalton)."""
+
+    cell: Float[np.ndarray, "3 3"]
+    positions: Float[np.ndarray, "s 3"]
+    numbers: Int[np.ndarray, " s"]
+    masses: Float[np.ndarray, " s"]
+
+
+@dataclass(frozen=True)
+class ForceConstants:
+    """Phi[R, s,c, t,d] = d2E / du_sc(0) du_td(R), eV/angstrom^2; R integer cell vectors."""
+
+    cells: Int[np.ndarray, "R 3"]
+    phi: Float[np.ndarray, "R s 3 s 3"]
+
+
+@dataclass(frozen=True)
+class Hopping:
+    """H[R, a, b] = <a, cell 0| H |b, cell R>, eV; site[a] is the atom that carries orbital a."""
+
+    cells: Int[np.ndarray, "R 3"]
+    energy: Inexact[np.ndarray, "R a a"]
+    site: Int[np.ndarray, " a"]
+    centres: Float[np.ndarray, "a 3"]  # Cartesian, angstrom
+
+
+@dataclass(frozen=True)
+class TwoCentreCoupling:
+    """gradient[R, c, a, b] = dH_ab(R) / d d_c, d the vector from orbital a to orbital b.
+
+    On the cells of the hopping; eV/angstrom.
+    """
+
+    gradient: Float[np.ndarray, "R 3 a a"]
+
+
+@dataclass(frozen=True)
+class WannierCoupling:
+    """g[Rp, s,c, Re, m, n] = <m, 0| dV / du_sc(Rp) |n, Re>, eV/angstrom."""
+
+    phonon_cells: Int[np.ndarray, "P 3"]
+    electron_cells: Int[np.ndarray, "R 3"]
+    g: Complex[np.ndarray, "P s 3 R a a"]
+
+
+@dataclass(frozen=True)
+class LongRange:
+    """Dipole part of a polar material, taken out of Phi and g; added back at each q.
+
+    Attributes:
+      born: Born charges Z[s, field direction, displacement direction], units of e.
+      dielectric: high-frequency dielectric tensor.
+      q_mesh: the coarse mesh, which limits the sums over G as EPW does.
+      lattice_unit: the length that EPW calls alat, angstrom.
+      convention: name of the formula, e.g. "epw-5.3" (coupling/longrange.py).
+    """
+
+    born: Float[np.ndarray, "s 3 3"]
+    dielectric: Float[np.ndarray, "3 3"]
+    q_mesh: tuple[int, int, int]
+    lattice_unit: float
+    convention: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A material: crystal, electrons, lattice, coupling."""
+
+    name: str
+    crystal: Crystal
+    hopping: Hopping
+    force_constants: ForceConstants
+    coupling: TwoCentreCoupling | WannierCoupling
+    long_range: LongRange | None = None
+
+
+def crystal_variables(crystal: Crystal) -> dict[str, Variable]:
+    """Arrays of a crystal as they stand in a file."""
+    return {
+        "cell": Variable(
+            crystal.cell, ("vector", "direction"), "angstrom", "lattice vectors, rows"
+        ),
+        "positions": Variable(
+            crystal.positions, ("atom", "direction"), "angstrom", "Cartesian positions"
+        ),
+        "numbers": Variable(crystal.numbers, ("atom",), "1", "atomic numbers"),
+        "masses": Variable(crystal.masses, ("atom",), "dalton", "masses"),
+    }
+
+
+def read_crystal(variables: dict[str, np.ndarray]) -> Crystal:
+    """Inverse of `crystal_variables`."""
+    return Crystal(*(variables[name] for name in ("cell", "positions", "numbers", "masses")))
+
+
+def force_constant_variables(force_constants: ForceConstants) -> dict[str, Variable]:
+    """Arrays of force constants as they stand in a file."""
+    axes = ("phi_cell", "atom", "direction", "atom", "direction")
+    return {
+        "phi_cells": Variable(
+            force_constants.cells, ("phi_cell", "vector"), "1", "cell vectors R of Phi"
+        ),
+        "phi": Variable(force_constants.phi, axes, "eV angstrom-2", "force constants Phi(R)"),
+    }
+
+
+def read_force_constants(variables: dict[str, np.ndarray]) -> ForceConstants:
+    """Inverse of `force_constant_variables`."""
+    return ForceConstants(variables["phi_cells"], variables["phi"])
+
+
+def model_variables(model: Model) -> tuple[dict[str, Variable], dict]:
+    """Arrays and attributes of a whole model as they stand in a file."""
+    hopping, coupling = model.hopping, model.coupling
+    orbitals = ("orbital", "orbital")
+    variables = crystal_variables(model.crystal) | force_constant_variables(model.force_constants)
+    variables |= {
+        "hopping_cells": Variable(
+            hopping.cells, ("hopping_cell", "vector"), "1", "cell vectors R of H"
+        ),
+        "hopping": Variable(hopping.energy, ("hopping_cell", *orbitals), "eV", "H_ab(R)"),
+        "orbital_site": Variable(hopping.site, ("orbital",), "1", "atom that carries the orbital"),
+        "orbital_centres": Variable(
+            hopping.centres, ("orbital", "direction"), "angstrom", "centres"
+        ),
+    }
+    attributes = {"name": model.name, "coupling": "two-centre"}
+    if isinstance(coupling, TwoCentreCoupling):
+        axes = ("hopping_cell", "direction", *orbitals)
+        variables["gradient"] = Variable(coupling.gradient, axes, "eV angstrom-1", "dH_ab(R)/dd")
+    else:
+        attributes["coupling"] = "wannier"
+        axes = ("phonon_cell", "atom", "direction", "electron_cell", *orbitals)
+        variables |= {
+            "phonon_cells": Variable(
+                coupling.phonon_cells, ("phonon_cell", "vector"), "1", "Rp of g"
+            ),
+            "electron_cells": Variable(
+                coupling.electron_cells, ("electron_cell", "vector"), "1", "Re of g"
+            ),
+            "g": Variable(coupling.g, axes, "eV angstrom-1", "<m,0|dV/du(Rp)|n,Re>"),
+        }
+    if model.long_range is not None:
+        polar = model.long_range
+        variables |= {
+            "born": Variable(polar.born, ("atom", "direction", "direction"), "e", "Born charges"),
+            "dielectric": Variable(
+                polar.dielectric, ("direction", "direction"), "1", "dielectric tensor"
+            ),
+        }
+        attributes |= {
+            "long_range": polar.convention,
+            "long_range_q_mesh": list(polar.q_mesh),
+            "long_range_lattice_unit": polar.lattice_unit,
+        }
+    return variables, attributes
+
+
+def read_model(contents: Contents) -> Model:
+    """Inverse of `model_variables`."""
+    found, attributes = contents.variables, contents.attributes
+    if attributes["coupling"] == "two-centre":
+        coupling = TwoCentreCoupling(found["gradient"])
+    else:
+        coupling = WannierCoupling(found["phonon_cells"], found["electron_cells"], found["g"])
+    long_range = None
+    if "long_range" in attributes:
+        long_range = LongRange(
+            found["born"],
+            found["dielectric"],
+            tuple(attributes["long_range_q_mesh"]),
+            attributes["long_range_lattice_unit"],
+            attributes["long_range"],
+        )
+    hopping = Hopping(
+        found["hopping_cells"], found["hopping"], found["orbital_site"], found["orbital_centres"]
+    )
+    return Model(
+        attributes["name"],
+        read_crystal(found),
+        hopping,
+        read_force_constants(found),
+        coupling,
+        long_range,
+    )

@@ -1,0 +1,82 @@
+"""Which folder imports which, and the code fingerprint that follows from it.
+
+tests/test_layers.py holds the imports to this table.  `code_version` hashes the syntax
+trees of a stage and of everything it may import, blind to comments and docstrings, with
+the versions of the packages that make the numbers: a rule carries it in `params`, because
+Snakemake does not see edits in imported modules.  This file imports fast: no jax.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+# folder -> folders it may import
+LAYERS = {
+    "core": (),
+    "electrons": ("core",),
+    "phonons": ("core",),
+    "baselines": ("core",),
+    "model": ("core",),
+    "lattice": ("core", "phonons"),
+    "coupling": ("core", "electrons", "phonons"),
+    "firstprinciples": ("core", "electrons", "phonons", "coupling"),
+    "dataset": ("core",),
+    "train": ("core", "dataset", "model"),
+    "compress": ("core", "dataset", "model", "baselines"),
+    "classify": ("core", "dataset", "model", "baselines"),
+    "superresolve": ("core", "dataset", "model", "baselines"),
+    "latent": ("core", "dataset", "model", "baselines"),
+    "report": ("core",),
+}
+
+# folder -> third-party packages it may import
+PACKAGES = {
+    "core": ("numpy", "jax", "jaxtyping", "netCDF4", "spglib"),
+    "electrons": ("numpy", "jax", "jaxtyping"),
+    "phonons": ("numpy", "jax", "jaxtyping"),
+    "baselines": ("numpy", "scipy", "sklearn", "jaxtyping"),
+    "model": ("numpy", "jax", "jaxtyping", "flax"),
+    "lattice": ("numpy", "scipy", "ase", "asap3", "jaxtyping"),
+    "coupling": ("numpy", "jax", "jaxtyping"),
+    "firstprinciples": ("numpy", "jaxtyping"),
+    "dataset": ("numpy", "jaxtyping"),
+    "train": ("numpy", "jax", "jaxtyping", "flax", "optax", "orbax", "tqdm"),
+    "compress": ("numpy", "jaxtyping"),
+    "classify": ("numpy", "sklearn", "jaxtyping"),
+    "superresolve": ("numpy", "jaxtyping"),
+    "latent": ("numpy", "sklearn", "jaxtyping"),
+    "report": ("numpy", "matplotlib", "jinja2", "jaxtyping"),
+}
+
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "orbax": "orbax-checkpoint"}
+
+
+@cache
+def code_version(stage: str) -> str:
+    """Fingerprint of the code a stage runs: 16 hex digits.
+
+    Comments, docstrings and layout do not enter; a changed expression or package version does.
+    """
+    folders = sorted({stage, *LAYERS[stage]})
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((PACKAGE / folder).rglob("*.py")):
+            digest.update(f"{path.relative_to(PACKAGE)}\n{_syntax(path.read_text())}".encode())
+    for package in sorted({name for folder in folders for name in PACKAGES[folder]}):
+        distribution = _DISTRIBUTIONS.get(package, package)
+        digest.update(f"{package} {importlib.metadata.version(distribution)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _syntax(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        if isinstance(node, documented) and body and ast.get_docstring(node) is not None:
+            node.body = body[1:] or [ast.Pass()]
+    return ast.dump(tree)
