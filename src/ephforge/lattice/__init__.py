@@ -1,0 +1,1 @@
+"""Stage lattice: draw a material, relax it, force constants, stability."""

@@ -1,0 +1,1 @@
+"""Harmonic lattice vibrations from force constants."""
