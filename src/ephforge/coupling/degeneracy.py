@@ -1,0 +1,32 @@
+"""Shares |g|^2 equally among degenerate states, so that what is kept has no gauge.
+
+Neighbours in energy closer than the tolerance belong to one group; groups are chains of
+such neighbours.  The sum of |g|^2 over groups of final bands, initial bands and modes does
+not depend on the basis chosen inside them, and an equal share of it is given to each state.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Complex, Float
+
+
+def sharing(energy_n: Float[Array, " n"], tolerance: float) -> Float[Array, "n n"]:
+    """Matrix that averages over the group of each state; energies (eV) in rising order."""
+    is_new_n = jnp.diff(energy_n, prepend=energy_n[:1]) > tolerance
+    group_n = jnp.cumsum(is_new_n)
+    same_nn = (group_n[:, None] == group_n[None, :]).astype(energy_n.dtype)
+    return same_nn / jnp.sum(same_nn, axis=1, keepdims=True)
+
+
+def shared_square(
+    g_vmn: Complex[Array, "v m n"],
+    modes_vv: Float[Array, "v v"],
+    final_mm: Float[Array, "m m"],
+    initial_nn: Float[Array, "n n"],
+) -> Float[Array, "v m n"]:
+    """|g|^2 averaged over groups; the three matrices come from `sharing`.
+
+    All bands of a group must be present: cut the band window afterwards.
+    """
+    square_vmn = jnp.real(g_vmn) ** 2 + jnp.imag(g_vmn) ** 2
+    shared_vmn = final_mm @ (square_vmn @ initial_nn)
+    return jnp.tensordot(modes_vv, shared_vmn, axes=1)

@@ -1,0 +1,1 @@
+"""Tight-binding electrons: hopping laws, their derivatives, Bloch states."""
