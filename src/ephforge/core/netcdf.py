@@ -153,7 +153,8 @@ def _fill(group, variables, attributes, digest) -> None:
             name,
             str if is_text else data.dtype,
             axes,
-            **({} if is_text else {"zlib": True, "complevel": 2}),
+            # complex arrays are Wannier couplings, more than half zeros: unshuffled is smaller
+            **({} if is_text else {"zlib": True, "complevel": 2, "shuffle": not is_complex}),
         )
         stored.setncatts({"units": unit, "long_name": meaning, "is_complex": int(is_complex)})
         stored[...] = data.astype(object) if is_text else data
