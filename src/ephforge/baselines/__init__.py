@@ -1,0 +1,1 @@
+"""Classical methods the autoencoder has to beat: pure NumPy, one method per file."""
