@@ -1,0 +1,170 @@
+"""What the network knows about a material's (k, q) mesh: shells, orbits, latent points.
+
+A convolution over a periodic mesh whose kernel depends on the length of the step only
+commutes with every symmetry of the crystal.  It can therefore be evaluated on one pair per
+orbit: row o of a move matrix sums the kernel over all steps from the representative pair of
+orbit o and books each end point under its orbit.  Nothing is approximated by that, the
+result is the full periodic convolution restricted to representatives.
+
+With k' = k+q the final electron, three kinds of step are used: k moves, k' moves, and both
+move together at fixed q.  Lengths are in units of the cube root of the zone volume, so that
+one set of weights serves every lattice and every mesh.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ephforge.core.blocks import Block
+from ephforge.core.kpoints import mesh_indices, mesh_points, point_number, sum_index
+from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
+
+MOVE_CENTRES = (0.27, 0.42)  # first and second shell of a 4x4x4 mesh, for all cubic lattices
+MOVE_WIDTH = 0.08
+POOL_CENTRES = (0.0, 0.27, 0.54)
+POOL_WIDTH = 0.17
+HARMONIC_SHELLS = 4
+
+
+class Geometry(NamedTuple):
+    """Matrices of one material; letters o orbits, l stored latent points, p all latent points.
+
+    Attributes:
+      moves_roo: convolution matrices, one per kind of step and radial function.
+      pool_jlo: from orbits to stored latent points; rows sum to one.
+      spread_jop: from all latent points to orbits; rows sum to one.
+      harmonics_oh: invariant plane-wave sums of k, k', q: where in the zone an orbit lies.
+      weight_o: pairs per orbit / pairs.
+      partner_o: orbit of (k+q, -q), bands exchanged.
+      source_p, is_swapped_p: which stored latent point fills a latent point, and whether
+        the halves of its channels change places (Hermitian partner).
+    """
+
+    moves_roo: Float[np.ndarray, "r o o"]
+    pool_jlo: Float[np.ndarray, "j l o"]
+    spread_jop: Float[np.ndarray, "j o p"]
+    harmonics_oh: Float[np.ndarray, "o h"]
+    weight_o: Float[np.ndarray, " o"]
+    partner_o: Int[np.ndarray, " o"]
+    source_p: Int[np.ndarray, " p"]
+    is_swapped_p: Bool[np.ndarray, " p"]
+
+
+def geometry_of(block: Block, latent_mesh: tuple[int, int, int]) -> Geometry:
+    """Geometry of a block; cached, since materials of one cubic lattice share it."""
+    crystal = block.crystal
+    operations = reciprocal_operations(crystal.cell, crystal.positions, crystal.numbers)
+    shape = crystal.cell / np.cbrt(abs(np.linalg.det(crystal.cell)))
+    # a cubic lattice gives the same bytes whatever its orientation-free size
+    key = np.round(shape, 6).tobytes()
+    return _geometry(key, operations.tobytes(), block.k_mesh, block.q_mesh, tuple(latent_mesh))
+
+
+@lru_cache(maxsize=256)
+def _geometry(shape: bytes, operations: bytes, k_mesh, q_mesh, latent_mesh) -> Geometry:
+    cell_33 = np.frombuffer(shape).reshape(3, 3)
+    operations_g33 = np.frombuffer(operations, dtype=int).reshape(-1, 3, 3)
+    orbits = pair_orbits(operations_g33, k_mesh, q_mesh)
+    latent = pair_orbits(operations_g33, latent_mesh, latent_mesh)
+    reciprocal_33 = np.linalg.inv(cell_33).T  # rows; zone volume 1
+    independent_l = np.flatnonzero(latent.partner_o >= np.arange(len(latent.size_o)))
+    stored_p = np.minimum(latent.partner_o, np.arange(len(latent.size_o)))
+
+    closeness_jop = _closeness(reciprocal_33, orbits, latent, k_mesh, q_mesh, latent_mesh)
+    pool_jlo = (closeness_jop * orbits.size_o[None, :, None])[:, :, independent_l].swapaxes(1, 2)
+    spread_jop = closeness_jop * latent.size_o[None, None, :]
+    return Geometry(
+        moves_roo=_moves(reciprocal_33, orbits, k_mesh, q_mesh).astype(np.float32),
+        pool_jlo=_row_normalised(pool_jlo).astype(np.float32),
+        spread_jop=_row_normalised(spread_jop).astype(np.float32),
+        harmonics_oh=_harmonics(cell_33, orbits, k_mesh, q_mesh).astype(np.float32),
+        weight_o=(orbits.size_o / orbits.size_o.sum()).astype(np.float32),
+        partner_o=orbits.partner_o,
+        source_p=np.searchsorted(independent_l, stored_p),
+        is_swapped_p=stored_p != np.arange(len(latent.size_o)),
+    )
+
+
+def periodic_length(
+    difference_x3: Float[np.ndarray, "*x 3"], reciprocal_33: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "*x"]:
+    """Length of the shortest periodic image of fractional differences."""
+    shift_i3 = mesh_indices((3, 3, 3)) - 1
+    wrapped = difference_x3 - np.rint(difference_x3)
+    images = wrapped[..., None, :] + shift_i3
+    return np.linalg.norm(images @ reciprocal_33, axis=-1).min(axis=-1)
+
+
+def _radial(length, centres, width):
+    return np.stack([np.exp(-(((length - c) / width) ** 2) / 2) for c in centres])
+
+
+def _row_normalised(matrix):
+    return matrix / np.maximum(matrix.sum(axis=-1, keepdims=True), 1e-12)
+
+
+def _moves(reciprocal_33, orbits: Orbits, k_mesh, q_mesh) -> Float[np.ndarray, "r o o"]:
+    """Step sums of the three kinds for each radial function."""
+    n_orbits = len(orbits.size_o)
+    k_o, q_o = orbits.representative_o2.T
+    ratio = np.asarray(k_mesh) // np.asarray(q_mesh)
+    k_index, q_index = mesh_indices(k_mesh), mesh_indices(q_mesh)
+    matrices = []
+    for kind, step_mesh in (("initial", q_mesh), ("final", q_mesh), ("both", k_mesh)):
+        step = mesh_indices(step_mesh)[1:]  # all but the zero step
+        length_d = periodic_length(step / np.asarray(step_mesh), reciprocal_33)
+        k_end, q_end = k_index[k_o][:, None], q_index[q_o][:, None]
+        if kind == "initial":
+            k_end, q_end = k_end + step * ratio, q_end - step
+        elif kind == "final":
+            q_end = q_end + step
+        else:
+            k_end = k_end + step
+        k_od, q_od = np.broadcast_arrays(point_number(k_end, k_mesh), point_number(q_end, q_mesh))
+        end_od = orbits.orbit_kq[k_od, q_od]
+        for weight_d in _radial(length_d, MOVE_CENTRES, MOVE_WIDTH):
+            matrix = np.zeros((n_orbits, n_orbits))
+            np.add.at(matrix, (np.arange(n_orbits)[:, None], end_od), weight_d[None, :])
+            matrices.append(_row_normalised(matrix))
+    return np.stack(matrices)
+
+
+def _closeness(reciprocal_33, orbits, latent, k_mesh, q_mesh, latent_mesh):
+    """How near each orbit is to each latent point: products of radial functions of the
+    distances in k, in k' and in q, averaged over the orbit of the latent point."""
+    k_k3, q_q3, x_x3 = mesh_points(k_mesh), mesh_points(q_mesh), mesh_points(latent_mesh)
+    k_o, q_o = orbits.representative_o2.T
+    initial_o3, q_o3 = k_k3[k_o], q_q3[q_o]
+    final_o3 = initial_o3 + q_o3
+    final_xy = sum_index(latent_mesh, latent_mesh)
+
+    def radial_rox(points_o3):
+        difference = points_o3[:, None, :] - x_x3[None, :, :]
+        return _radial(periodic_length(difference, reciprocal_33), POOL_CENTRES, POOL_WIDTH)
+
+    a_rox, b_rox, c_rox = radial_rox(initial_o3), radial_rox(final_o3), radial_rox(q_o3)
+    n_x = len(x_x3)
+    pairs = np.einsum(
+        "aox,boxy,coy->abcoxy",
+        a_rox,
+        b_rox[:, :, final_xy],
+        c_rox,
+    ).reshape(len(POOL_CENTRES) ** 3, len(initial_o3), n_x * n_x)
+    closeness = np.zeros((*pairs.shape[:2], len(latent.size_o)))
+    np.add.at(closeness.transpose(2, 0, 1), latent.orbit_kq.ravel(), pairs.transpose(2, 0, 1))
+    return closeness / latent.size_o
+
+
+def _harmonics(cell_33, orbits, k_mesh, q_mesh) -> Float[np.ndarray, "o h"]:
+    """Sums of cos 2 pi p.R over the first shells of lattice vectors R, for p = k, k', q."""
+    cells = mesh_indices((7, 7, 7)) - 3
+    length = np.round(np.linalg.norm(cells @ cell_33, axis=-1), 4)
+    shells = [cells[length == value] for value in np.unique(length)[1 : HARMONIC_SHELLS + 1]]
+    k_o, q_o = orbits.representative_o2.T
+    initial_o3, q_o3 = mesh_points(k_mesh)[k_o], mesh_points(q_mesh)[q_o]
+    points = (initial_o3, initial_o3 + q_o3, q_o3)
+    return np.stack(
+        [np.cos(2 * np.pi * p @ shell.T).mean(axis=-1) for p in points for shell in shells], axis=-1
+    )

@@ -1,0 +1,123 @@
+"""Train the autoencoder on the synthetic training split, resuming from the last checkpoint."""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import jax
+import orbax.checkpoint as ocp
+from flax import nnx
+from tqdm import tqdm
+
+from ephforge.core.blocks import Block
+from ephforge.core.errors import EphforgeError
+from ephforge.core.netcdf import write
+from ephforge.core.records import write_record
+from ephforge.dataset.splits import read_split
+from ephforge.model.autoencoder import Autoencoder, Shape
+from ephforge.model.codec import weight_variables
+from ephforge.model.geometry import geometry_of
+from ephforge.train.batches import stack_blocks
+from ephforge.train.loop import State, make_trainer, train
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    dataset: str,
+    autoencoder: str,
+    history: str,
+    checkpoints: str,
+    coarse_q_mesh: list[int],
+    options: dict,
+    provenance: dict,
+) -> None:
+    """Train and write the best weights and the learning curve.
+
+    Checkpoints of one run lie in a folder named after options, code and data, so that a
+    killed run goes on where it was and a changed one starts anew; it is removed at the end.
+    """
+    training, validation = read_split(dataset, "train"), read_split(dataset, "validation")
+    if not training:
+        raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
+    shape = shape_of(training + validation, options)
+    network = Autoencoder(shape, nnx.Rngs(options["seed"]))
+    trainer = make_trainer(network, options)
+    stack = [shape.bands, shape.modes, options["latent_mesh"], coarse_q_mesh]
+    classes = [stack_blocks(blocks, *stack) for blocks in (training, validation)]
+
+    run_id = _fingerprint(provenance, dataset, coarse_q_mesh)
+    folder = Path(checkpoints).resolve() / run_id
+    state, record = _resume(folder, trainer.start)
+    before = record["wall_seconds"]
+    started = time.perf_counter()
+    manager = ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=1))
+    bar = tqdm(total=options["steps"], initial=state.step, unit="step", mininterval=5)
+
+    def on_progress(state: State, row: dict) -> None:
+        record["rows"].append(row)
+        record["wall_seconds"] = before + time.perf_counter() - started
+        arguments = ocp.args.Composite(
+            state=ocp.args.StandardSave(_as_tree(state)), record=ocp.args.JsonSave(record)
+        )
+        manager.save(state.step, args=arguments)
+        bar.update(state.step - bar.n)
+        bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k in ("train", "validation")})
+        log.info("%s", json.dumps(row))
+
+    state = train(trainer, state, *classes, options, on_progress)
+    bar.close()
+    manager.wait_until_finished()
+    manager.close()
+    nnx.update(network, state.best)
+    facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
+    facts["wall_seconds"] = record["wall_seconds"]
+    attributes = facts | {"shape": shape._asdict(), "latent_mesh": list(options["latent_mesh"])}
+    write(autoencoder, "train", weight_variables(network), attributes)
+    columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
+    counts = {"train": len(training), "validation": len(validation)}
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
+    write_record(history, facts | {"columns": columns, "materials": counts, "weights": parameters})
+    shutil.rmtree(folder)
+
+
+def shape_of(blocks: list[Block], options: dict) -> Shape:
+    """Widest bands and modes among the blocks, the rest from the options."""
+    return Shape(
+        bands=max(len(b.g) for b in blocks),
+        modes=max(b.g.shape[2] for b in blocks),
+        features=options["features"],
+        layers=options["layers"],
+        latent_channels=options["latent_channels"],
+        harmonics=geometry_of(blocks[0], tuple(options["latent_mesh"])).harmonics_oh.shape[1],
+    )
+
+
+def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
+    digest = hashlib.sha256(json.dumps([provenance, list(coarse_q_mesh)], sort_keys=True).encode())
+    digest.update(Path(dataset).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _as_tree(state: State) -> dict:
+    return {"state": state._replace(best_error=float(state.best_error))._asdict()}
+
+
+def _resume(folder: Path, start: State) -> tuple[State, dict]:
+    """The newest checkpoint of this very run, or the start."""
+    fresh = {"rows": [], "wall_seconds": 0.0}
+    if not folder.is_dir():
+        return start, fresh
+    with ocp.CheckpointManager(folder) as manager:
+        step = manager.latest_step()
+        if step is None:
+            return start, fresh
+        wanted = ocp.args.Composite(
+            state=ocp.args.StandardRestore(_as_tree(start)), record=ocp.args.JsonRestore()
+        )
+        found = manager.restore(step, args=wanted)
+    log.info("resumed at step %d", step)
+    return State(**found["state"]["state"]), found["record"]
