@@ -7,16 +7,23 @@ import sys
 from ephforge.core.errors import EphforgeError
 
 logging.basicConfig(
-    level="INFO",
+    level="WARNING",
     format="%(asctime)s %(name)s: %(message)s",
     handlers=[logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler()],
 )
+logging.captureWarnings(True)
+logging.getLogger("ephforge").setLevel("INFO")
+log = logging.getLogger(f"ephforge.{snakemake.rule}")
+
 params = dict(snakemake.params)
 module_name, function_name = params.pop("call").split(":")
 provenance = {"stage": snakemake.rule, "options": params["options"], "code": params.pop("code")}
-function = getattr(importlib.import_module(module_name), function_name)
 try:
+    function = getattr(importlib.import_module(module_name), function_name)
     function(**dict(snakemake.input), **dict(snakemake.output), **params, provenance=provenance)
 except EphforgeError as error:
-    logging.error("ephforge: error in %s: %s", snakemake.rule, error)
+    log.error("error: %s", error)
+    sys.exit(1)
+except Exception:
+    log.exception("unexpected error, please report it with the lines below")
     sys.exit(1)

@@ -5,6 +5,7 @@ dict in `params`.  Nothing but declarations and checks lives here, because this 
 outside the code fingerprint (layers.py).
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,8 +38,21 @@ class Campaign(Section):
     """Which materials: their number, the seed that draws them, how they are cut into files."""
 
     seed: int = Field(2026, ge=0, description="every random draw follows from it")
-    materials: int = Field(480, ge=1, description="synthetic materials to draw")
+    materials: int = Field(
+        480, ge=1, le=999_999, description="synthetic materials to draw, whole shards of them"
+    )
     shard_size: int = Field(60, ge=1, description="materials in one job and file; keep it for ever")
+
+    @model_validator(mode="after")
+    def _shards_are_whole(self):
+        size = self.shard_size
+        if self.materials % size:
+            whole = -(-self.materials // size) * size
+            raise ValueError(
+                f"materials = {self.materials} must be a multiple of shard_size = {size}, "
+                f"for instance {whole}"
+            )
+        return self
 
 
 class Lattice(Section):
@@ -208,7 +222,7 @@ def load(path: str | Path) -> Config:
 
 
 def _explain(error: dict) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+    key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         section = Config
         for part in error["loc"][:-1]:
@@ -216,4 +230,34 @@ def _explain(error: dict) -> str:
         allowed = ", ".join(section.model_fields)
         return f"unknown key '{key}'; allowed here: {allowed}"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{key} = {error['input']!r}: {message}" if error["loc"] else message
+    if error["type"] == "value_error":  # several keys at odds: the message names them
+        return f"{key}: {message}" if key else message
+    return f"{key} = {error['input']!r}: {message}"
+
+
+def default_yaml() -> str:
+    """The text of config.yaml: every default with its description, in the order of the flow."""
+    lines = [
+        "# The default campaign: one section per stage, in the order of the flow.",
+        "# Generated from src/ephforge/config.py (`make config`); edit freely for your own runs,",
+        "# or keep changes in a file of their own: snakemake --configfile my.yaml",
+    ]
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        lines += ["", f"# {' '.join(section.__doc__.split())}", f"{name}:"]
+        values = section().model_dump(mode="json")
+        for key, option in section.model_fields.items():
+            value = yaml.safe_dump(values[key], default_flow_style=True, width=1000)
+            value = value.removesuffix("...\n").strip()
+            lines += [f"  # {option.description}", f"  {key}: {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def schema_json() -> str:
+    """The text of config/schema.json, for editors that complete and check YAML."""
+    return json.dumps(Config.model_json_schema(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    Path("config.yaml").write_text(default_yaml())
+    Path("config/schema.json").write_text(schema_json())

@@ -64,8 +64,10 @@ def code_version(stage: str) -> str:
     folders = sorted({stage, *LAYERS[stage]})
     digest = hashlib.sha256()
     for folder in folders:
-        for path in sorted((PACKAGE / folder).rglob("*.py")):
-            digest.update(f"{path.relative_to(PACKAGE)}\n{_syntax(path.read_text())}".encode())
+        for path in sorted((PACKAGE / folder).rglob("*.*")):
+            if path.suffix in _CONTENT:
+                content = _CONTENT[path.suffix](path.read_text())
+                digest.update(f"{path.relative_to(PACKAGE)}\n{content}".encode())
     for package in sorted({name for folder in folders for name in PACKAGES[folder]}):
         distribution = _DISTRIBUTIONS.get(package, package)
         digest.update(f"{package} {importlib.metadata.version(distribution)}".encode())
@@ -80,3 +82,7 @@ def _syntax(source: str) -> str:
         if isinstance(node, documented) and body and ast.get_docstring(node) is not None:
             node.body = body[1:] or [ast.Pass()]
     return ast.dump(tree)
+
+
+# what of a file enters the fingerprint
+_CONTENT = {".py": _syntax, ".html": str, ".css": str}

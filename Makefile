@@ -1,0 +1,47 @@
+# make campaign   from nothing to results/report/index.html
+# make test       from nothing to passed tests
+# Options: PYTHON=python3.12 (which Python), EXTRA=cuda (JAX for NVIDIA GPUs),
+#          ARGS="..." (more arguments for snakemake or pytest)
+
+PYTHON ?=
+EXTRA ?=
+ARGS ?=
+VENV := .venv
+STAMP := $(VENV)/installed$(addprefix -,$(EXTRA))
+
+.PHONY: campaign test environment lint format config lock clean
+
+campaign: environment
+	$(VENV)/bin/snakemake --profile profiles/local $(ARGS)
+	@echo "report: $(CURDIR)/results/report/index.html"
+
+test: environment
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+environment: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml envs/create.sh
+	PYTHON="$(PYTHON)" EXTRA="$(EXTRA)" bash envs/create.sh $(VENV)
+	@touch $@
+
+lint: environment
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+
+format: environment
+	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
+	$(VENV)/bin/snakefmt Snakefile workflow
+
+# config.yaml and config/schema.json from src/ephforge/config.py
+config: environment
+	$(VENV)/bin/python -m ephforge.config
+
+# newest versions that fit pyproject.toml, for Python 3.11 to 3.13
+lock: environment
+	$(VENV)/bin/pip install --quiet uv
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest \
+	  --python-version 3.11 --generate-hashes --no-header --upgrade -o requirements.lock
+
+# results and logs; the environment stays
+clean:
+	rm -rf results logs benchmarks .snakemake

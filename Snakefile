@@ -1,0 +1,40 @@
+"""From nothing to a trained autoencoder and a report on real materials: table of contents.
+
+The rules follow the flow of the data.  A rule names files, options and resources; the work
+is done by `ephforge.<rule>.stage.run`, called by workflow/run_stage.py.
+"""
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from ephforge.config import ConfigError, validate
+from ephforge.layers import code_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+try:
+    options = validate(config, " + ".join(map(str, workflow.configfiles)))
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+config.update(options.model_dump(mode="json"))
+
+
+include: "workflow/rules/physics.smk"  # lattice, coupling: many shards of materials
+include: "workflow/rules/firstprinciples.smk"  # real materials
+include: "workflow/rules/learning.smk"  # dataset (shards come together), train
+include: "workflow/rules/tasks.smk"  # compress, classify, superresolve, latent, report
+
+
+rule all:
+    """The report, and every file on the way to it: a lost one is made again."""
+    default_target: True
+    input:
+        rules.report.output,
+        rules.train.output,
+        rules.dataset.output,
+        REAL_MATERIALS,
+        expand([rules.lattice.output.shard, rules.coupling.output.shard], shard=SHARDS),

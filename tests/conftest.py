@@ -1,0 +1,75 @@
+"""Fixtures of several folders: a copy of the checkout that tests may edit, and Snakemake in it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+ROOT = Path(__file__).parents[1]
+CHECKOUT = ("Snakefile", "workflow", "config.yaml", "config", "profiles", "slurm", "src")
+TINY = ROOT / "tests/campaign/config.yaml"
+
+
+class Checkout:
+    """A copy of the repository whose own code runs, not the installed one."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in CHECKOUT:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            if (ROOT / name).is_symlink():
+                (folder / name).symlink_to(os.readlink(ROOT / name))
+            else:
+                copy(ROOT / name, folder / name)
+        models = folder / "resources/first_principles"
+        models.mkdir(parents=True)
+        for model in sorted((ROOT / "resources/first_principles").glob("*.nc")):
+            (models / model.name).symlink_to(model)
+
+    def snakemake(self, *arguments, environment=None, timeout=600):
+        """Run Snakemake here; stdout and stderr come back together in `stdout`."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder / "src")} | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def planned(self, *arguments) -> dict[str, int]:
+        """Rule -> number of jobs that a dry run would start; empty if there is nothing to do."""
+        run = self.snakemake("-n", *arguments)
+        assert run.returncode == 0, run.stdout
+        if "Nothing to be done" in run.stdout:
+            return {}
+        table = run.stdout.split("Job stats:")[1].split("total")[0]
+        jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        jobs.pop("all", None)
+        return jobs
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Edit a file that has to hold `old`."""
+        text = (self.folder / path).read_text()
+        assert old in text, f"{path} does not hold {old!r}"
+        (self.folder / path).write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A fresh copy of the checkout, without results."""
+    return Checkout(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_checkout(tmp_path_factory):
+    """Makes further copies: `new_checkout("name")`."""
+    return lambda name: Checkout(tmp_path_factory.mktemp(name))

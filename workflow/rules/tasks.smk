@@ -1,0 +1,133 @@
+"""One rule per task, on held-out synthetic and on real materials; then the report."""
+
+REAL_MATERIALS = expand(
+    rules.firstprinciples.output.maps, material=config["firstprinciples"]["materials"]
+)
+
+
+rule compress:
+    """Compression: the autoencoder and the classical methods at the same number budgets."""
+    input:
+        dataset=rules.dataset.output.dataset,
+        autoencoder=rules.train.output.autoencoder,
+        materials=REAL_MATERIALS,
+    output:
+        metrics="results/compress/metrics.json",
+        examples="results/compress/examples.nc",
+    log:
+        "logs/compress.log",
+    benchmark:
+        "benchmarks/compress.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda _, attempt: 16_000 * attempt,
+        runtime=lambda _, attempt: 60 * attempt,
+    params:
+        call="ephforge.compress.stage:run",
+        options=config["compress"],
+        code=code_version("compress"),
+    script:
+        "../run_stage.py"
+
+
+rule classify:
+    """Which structure, potential or basis: linear probes on the code and on PCA features."""
+    input:
+        dataset=rules.dataset.output.dataset,
+        autoencoder=rules.train.output.autoencoder,
+        materials=REAL_MATERIALS,
+    output:
+        metrics="results/classify/metrics.json",
+        examples="results/classify/examples.nc",
+    log:
+        "logs/classify.log",
+    benchmark:
+        "benchmarks/classify.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda _, attempt: 16_000 * attempt,
+        runtime=lambda _, attempt: 60 * attempt,
+    params:
+        call="ephforge.classify.stage:run",
+        options=config["classify"],
+        code=code_version("classify"),
+    script:
+        "../run_stage.py"
+
+
+rule superresolve:
+    """From a coarse q mesh to the full one: the autoencoder against interpolation."""
+    input:
+        dataset=rules.dataset.output.dataset,
+        autoencoder=rules.train.output.autoencoder,
+        materials=REAL_MATERIALS,
+    output:
+        metrics="results/superresolve/metrics.json",
+        examples="results/superresolve/examples.nc",
+    log:
+        "logs/superresolve.log",
+    benchmark:
+        "benchmarks/superresolve.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda _, attempt: 16_000 * attempt,
+        runtime=lambda _, attempt: 60 * attempt,
+    params:
+        call="ephforge.superresolve.stage:run",
+        options=config["superresolve"],
+        code=code_version("superresolve"),
+    script:
+        "../run_stage.py"
+
+
+rule latent:
+    """Where the real materials lie among the synthetic ones."""
+    input:
+        dataset=rules.dataset.output.dataset,
+        autoencoder=rules.train.output.autoencoder,
+        materials=REAL_MATERIALS,
+    output:
+        metrics="results/latent/metrics.json",
+        examples="results/latent/examples.nc",
+    log:
+        "logs/latent.log",
+    benchmark:
+        "benchmarks/latent.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda _, attempt: 16_000 * attempt,
+        runtime=lambda _, attempt: 60 * attempt,
+    params:
+        call="ephforge.latent.stage:run",
+        options=config["latent"],
+        code=code_version("latent"),
+    script:
+        "../run_stage.py"
+
+
+rule report:
+    """One page with every table and figure, and the same numbers in metrics.json."""
+    input:
+        card=rules.dataset.output.card,
+        history=rules.train.output.history,
+        compress=rules.compress.output.metrics,
+        classify=rules.classify.output.metrics,
+        superresolve=rules.superresolve.output.metrics,
+        latent=rules.latent.output.metrics,
+    output:
+        index="results/report/index.html",
+        metrics="results/report/metrics.json",
+    log:
+        "logs/report.log",
+    benchmark:
+        "benchmarks/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda _, attempt: 4_000 * attempt,
+        runtime=lambda _, attempt: 30 * attempt,
+    params:
+        call="ephforge.report.stage:run",
+        options=config["report"],
+        code=code_version("report"),
+    script:
+        "../run_stage.py"
