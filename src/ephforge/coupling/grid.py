@@ -1,15 +1,14 @@
 """|g|^2 of one material over many pairs (k, q): the loop over q, the same for both couplings.
 
-The only place that knows about lists of points.  Pairs are given by number on one list of
-points, so that on a mesh k+q costs a look-up; arbitrary k and q work the same way, with the
-k+q on the list.  Memory is that of a chunk of q; see `jax.lax.map`.
+Pairs are given by number on one list of points, so that k+q costs a look-up and no second
+diagonalisation.  Memory is that of a chunk of q; see `jax.lax.map`.  Points off a mesh:
+points.py.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
@@ -18,7 +17,7 @@ from ephforge.coupling import longrange, two_centre, wannier
 from ephforge.coupling.degeneracy import shared_square, sharing
 from ephforge.coupling.matrix_elements import band_coupling, displacements
 from ephforge.electrons.bloch import bloch_sum, eigenpairs
-from ephforge.phonons.modes import dynamical_matrix, modes
+from ephforge.phonons.modes import modes
 
 _Q_CHUNK = 8  # q points at once in the general coupling: its first step reads all g once for them
 
@@ -81,13 +80,6 @@ def mesh_pairs(k_mesh: tuple[int, int, int], q_mesh: tuple[int, int, int]) -> Pa
     return Pairs(points_p3, np.arange(len(points_p3)), final_qk, mesh_points(q_mesh))
 
 
-def list_pairs(k_k3: Float[np.ndarray, "k 3"], q_q3: Float[np.ndarray, "q 3"]) -> Pairs:
-    """All pairs of two lists; the points are the k, then k+q with k fastest."""
-    final_p3 = (k_k3[None, :] + q_q3[:, None]).reshape(-1, 3)
-    final_qk = len(k_k3) + np.arange(len(final_p3)).reshape(len(q_q3), len(k_k3))
-    return Pairs(np.concatenate([k_k3, final_p3]), np.arange(len(k_k3)), final_qk, q_q3)
-
-
 def two_centre_squares(
     electrons: TwoCentre, lattice: Lattice, pairs: Pairs, limits: Limits, bands: int
 ) -> Squares:
@@ -140,12 +132,7 @@ def _phonons(lattice: Lattice, pairs: Pairs, dipoles: longrange.DipoleSum | None
     """Energies and polarisations at every q, long range included."""
 
     def at_q(q_3):
-        matrix_dd = dynamical_matrix(q_3, *lattice)
-        if dipoles is not None:
-            root_d = jnp.repeat(jnp.sqrt(lattice.mass_s), 3)
-            rest_dd = longrange.force_constants(q_3, dipoles).reshape(matrix_dd.shape)
-            matrix_dd = matrix_dd + rest_dd / (root_d[:, None] * root_d[None, :])
-        return modes(matrix_dd)
+        return modes(longrange.dynamical_matrix(q_3, *lattice, dipoles))
 
     energy_qv, polarisation_qvd = jax.vmap(at_q)(pairs.q_q3)
     return energy_qv, polarisation_qvd, lattice.mass_s

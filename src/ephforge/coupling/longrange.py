@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import Crystal, LongRange
 from ephforge.core.units import BOHR, COULOMB
+from ephforge.phonons import modes
 
 _LARGEST_EXPONENT = 14.0  # terms damped by more than e^-14 are left out, as in EPW
 
@@ -69,6 +70,22 @@ def dipole_sum(long_range: LongRange, crystal: Crystal) -> DipoleSum:
         stiffness * unit / (2 * np.pi),
         2 * np.pi * BOHR / unit,
     )
+
+
+def dynamical_matrix(
+    q_3: Float[Array, "3"],
+    cells_r3: Int[Array, "r 3"],
+    phi_rsctd: Float[Array, "r s 3 s 3"],
+    mass_s: Float[Array, " s"],
+    dipoles: DipoleSum | None,
+) -> Complex[Array, "d d"]:
+    """Dynamical matrix with the dipole part where there is one; eV/(angstrom^2 dalton)."""
+    matrix_dd = modes.dynamical_matrix(q_3, cells_r3, phi_rsctd, mass_s)
+    if dipoles is None:
+        return matrix_dd
+    root_d = jnp.repeat(jnp.sqrt(mass_s), 3)
+    polar_dd = force_constants(q_3, dipoles).reshape(matrix_dd.shape)
+    return matrix_dd + polar_dd / (root_d[:, None] * root_d[None, :])
 
 
 def force_constants(q_3: Float[Array, "3"], dipoles: DipoleSum) -> Complex[Array, "s 3 s 3"]:

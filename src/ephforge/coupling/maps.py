@@ -42,21 +42,6 @@ def blocks(
     ]
 
 
-def couplings(
-    model: Model,
-    k_k3: Float[np.ndarray, "k 3"],
-    q_q3: Float[np.ndarray, "q 3"],
-    options: dict,
-) -> Strengths:
-    """|g| of one model at any k and q, in eV; k+q need not lie on a mesh.
-
-    energy_pn of the result holds the bands at the k, then at k+q with k fastest.
-    """
-    return evaluate(
-        [model], grid.list_pairs(k_k3, q_q3), _limits(options), options["bands"], batch_size=1
-    )[0]
-
-
 def reduce_to_orbits(
     g_mnvkq: Float[np.ndarray, "m n v k q"], orbits: Orbits
 ) -> tuple[Float[np.ndarray, "m n v o"], float]:

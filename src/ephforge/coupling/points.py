@@ -17,7 +17,7 @@ from ephforge.coupling import longrange
 from ephforge.coupling.matrix_elements import band_coupling, displacements
 from ephforge.coupling.wannier import add_long_range, at_kq, at_q
 from ephforge.electrons.bloch import bloch_sum, eigenpairs
-from ephforge.phonons.modes import dynamical_matrix, modes
+from ephforge.phonons.modes import modes
 
 
 class Couplings(NamedTuple):
@@ -97,11 +97,7 @@ def _bands(arrays: _Arrays, k_3):
 
 
 def _phonons(arrays: _Arrays, q_3, soft_mode: float):
-    dynamical_dd = dynamical_matrix(q_3, arrays.lattice_cells, arrays.phi, arrays.mass)
-    if arrays.dipoles is not None:
-        polar_sctd = longrange.force_constants(q_3, arrays.dipoles)
-        inverse_root_d = jnp.repeat(1 / jnp.sqrt(arrays.mass), 3)
-        polar_dd = polar_sctd.reshape(dynamical_dd.shape)
-        dynamical_dd = dynamical_dd + inverse_root_d[:, None] * polar_dd * inverse_root_d
+    lattice = (arrays.lattice_cells, arrays.phi, arrays.mass)
+    dynamical_dd = longrange.dynamical_matrix(q_3, *lattice, arrays.dipoles)
     frequency_v, polarisation_vd = modes(dynamical_dd)
     return frequency_v, displacements(frequency_v, polarisation_vd, arrays.mass, soft_mode)

@@ -1,0 +1,78 @@
+"""Stage coupling: a lattice shard in, the coupling blocks of its materials out."""
+
+import logging
+import time
+
+from ephforge.core.blocks import block_variables
+from ephforge.core.netcdf import Contents, read, write
+from ephforge.core.realspace import Crystal, Model, read_crystal, read_force_constants
+from ephforge.core.rng import generator
+from ephforge.coupling.maps import blocks
+from ephforge.electrons.draw import ORBITALS, draw, parameters
+from ephforge.electrons.hopping import assemble
+
+# ||g - g_orbit|| / ||g||: a synthetic material is as symmetric as the relaxed positions are
+_LARGEST_ASYMMETRY = 1e-4
+ASYMMETRIC = "asymmetric coupling"
+_LABELS = ("prototype", "potential", "basis", "family")
+
+_log = logging.getLogger(__name__)
+
+
+def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) -> None:
+    """Electrons and coupling of every accepted material of a lattice shard.
+
+    Materials that the lattice stage rejected stay as rows with their reason.
+
+    Raises:
+      EphforgeError: the lattice shard is absent or damaged.
+    """
+    start = time.perf_counter()
+    source = read(lattice, "lattice")
+    groups = {
+        name: ({}, dict(group.attributes))
+        for name, group in source.groups.items()
+        if group.attributes["status"] == "rejected"
+    }
+    accepted = [name for name in source.groups if name not in groups]
+    drawn = [_material(name, source.groups[name], seed, options["bases"]) for name in accepted]
+    models, details = zip(*drawn, strict=True) if drawn else ((), ())
+    labels = [{key: detail[key] for key in _LABELS} for detail in details]
+
+    for detail, (block, asymmetry) in zip(
+        details, blocks(list(models), labels, options, keep_grid=False), strict=True
+    ):
+        groups[block.name] = _row(block, asymmetry, detail)
+    count = sum(attributes["status"] == "accepted" for _, attributes in groups.values())
+    seconds = time.perf_counter() - start
+    _log.info("%s: %d of %d materials accepted, %.1f s", shard, count, len(groups), seconds)
+    write(shard, "coupling", {}, provenance | {"seed": seed, "wall_seconds": seconds}, groups)
+
+
+def _material(name: str, group: Contents, seed: int, bases: list[str]) -> tuple[Model, dict]:
+    """Model of a material with freshly drawn electrons, and what the file says about it."""
+    crystal: Crystal = read_crystal(group.variables)
+    basis, law = draw(generator(seed, int(name), "electrons"), crystal, bases)
+    hopping, coupling = assemble(crystal, law, ORBITALS[basis])
+    force_constants = read_force_constants(group.variables)
+    prototype, potential = group.attributes["prototype"], group.attributes["potential"]
+    detail = {
+        "prototype": prototype,
+        "potential": potential,
+        "basis": basis,
+        "family": f"{prototype}/{potential}/{basis}",
+        "parameters": group.attributes["parameters"],
+        "hopping": parameters(law),
+    }
+    return Model(name, crystal, hopping, force_constants, coupling), detail
+
+
+def _row(block, asymmetry: float, detail: dict) -> tuple[dict, dict]:
+    """Group of one material: its block, or the reason why it has none."""
+    detail = detail | {"asymmetry": asymmetry}
+    # written so that NaN is rejected too
+    if not asymmetry <= _LARGEST_ASYMMETRY:
+        text = f"||g - g_orbit|| / ||g|| = {asymmetry:.3g}, allowed {_LARGEST_ASYMMETRY:g}"
+        return {}, detail | {"status": "rejected", "reason": ASYMMETRIC, "detail": text}
+    variables, attributes = block_variables(block)
+    return variables, attributes | detail | {"status": "accepted", "reason": "", "detail": ""}
