@@ -1,0 +1,1 @@
+"""The fan-in: all shards checked, split by family, in one file that the learning stages read."""
