@@ -9,7 +9,7 @@ from material_blocks import make_block
 from ephforge.core.blocks import block_variables
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
-from ephforge.dataset.reading import read_split, read_splits
+from ephforge.dataset.splits import read_split, read_splits
 from ephforge.dataset.stage import run
 
 OPTIONS = {"validation_fraction": 0.2, "test_fraction": 0.2}

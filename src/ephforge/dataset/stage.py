@@ -9,8 +9,8 @@ from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, write
 from ephforge.core.records import write_record
 from ephforge.core.rng import generator
+from ephforge.dataset.families import SPLITS, split_families
 from ephforge.dataset.shards import read_shards
-from ephforge.dataset.split import SPLITS, split_families
 
 log = logging.getLogger(__name__)
 

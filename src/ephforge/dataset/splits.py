@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ephforge.core.blocks import Block, read_block
 from ephforge.core.netcdf import read
-from ephforge.dataset.split import SPLITS
+from ephforge.dataset.families import SPLITS
 
 
 def read_splits(path: str | Path) -> dict[str, list[Block]]:

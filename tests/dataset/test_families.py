@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ephforge.core.errors import EphforgeError
-from ephforge.dataset.split import split_families
+from ephforge.dataset.families import split_families
 
 PROTOTYPES = ["fcc", "bcc", "diamond", "cscl"]
 CAMPAIGN = {
