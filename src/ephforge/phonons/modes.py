@@ -7,9 +7,12 @@ Units  eV, angstrom, dalton; q fractional (reciprocal basis)
 Phase  e^{2 pi i q.R} of the cell, not of the atom: CONVENTIONS.md, "Phases"
 """
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
+from ephforge.core.realspace import ForceConstants
 from ephforge.core.units import HBAR2_PER_DALTON
 
 # On the diagonal of Phi(R=0) for padded atoms, with mass 1: their modes, near 2 eV, then lie
@@ -68,3 +71,32 @@ def modes(
     eigenvalue_v, vector_dv = jnp.linalg.eigh(dynamical_dd)
     energy_v = jnp.sign(eigenvalue_v) * jnp.sqrt(HBAR2_PER_DALTON * jnp.abs(eigenvalue_v))
     return energy_v, vector_dv.T
+
+
+def energies_at(
+    q_q3: Float[np.ndarray, "q 3"],
+    force_constants: ForceConstants,
+    mass_s: Float[np.ndarray, " s"],
+) -> Float[np.ndarray, "q v"]:
+    """Phonon energies of one material at many q, eV (`modes`).
+
+    Cells are padded to a power of two, so that a shard of materials compiles few kernels.
+    """
+    cells_r3, phi_rsctd = force_constants.cells, force_constants.phi
+    missing = (1 << (len(cells_r3) - 1).bit_length()) - len(cells_r3)
+    cells_r3 = np.pad(cells_r3, ((0, missing), (0, 0)))
+    phi_rsctd = np.pad(phi_rsctd, ((0, missing), (0, 0), (0, 0), (0, 0), (0, 0)))
+    return np.asarray(_energies(*map(jnp.asarray, (q_q3, cells_r3, phi_rsctd, mass_s))))
+
+
+@jax.jit
+def _energies(
+    q_q3: Float[Array, "q 3"],
+    cells_r3: Int[Array, "r 3"],
+    phi_rsctd: Float[Array, "r s 3 s 3"],
+    mass_s: Float[Array, " s"],
+) -> Float[Array, "q v"]:
+    def at(q_3):
+        return modes(dynamical_matrix(q_3, cells_r3, phi_rsctd, mass_s))[0]
+
+    return jax.vmap(at)(q_q3)
