@@ -17,9 +17,10 @@ from ephforge.firstprinciples.reference import Reference
 from ephforge.firstprinciples.rydberg import RydbergArrays, to_model
 
 KEYS = (
-    "cell tau wannier_centres masses_ry ityp Rk H Rq C Rg g polar Zstar epsilon nq alat "
-    "ref_q ref_k ref_enk_eV ref_enkq_eV ref_omega_meV ref_g_meV"
-).split()
+    *("cell", "tau", "wannier_centres", "masses_ry", "ityp", "alat", "nq"),
+    *("Rk", "H", "Rq", "C", "Rg", "g", "polar", "Zstar", "epsilon"),
+    *("ref_q", "ref_k", "ref_enk_eV", "ref_enkq_eV", "ref_omega_meV", "ref_g_meV"),
+)
 
 
 def read_archive(path: str | Path) -> tuple[Model, Reference, dict]:
@@ -86,5 +87,6 @@ def _load_inputs(path: Path) -> dict:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise EphforgeError(
-            f"{path}: no readable record of the run's input ({error}); it belongs beside the archive"
+            f"{path}: no readable record of the run's input ({error}); put it in inputs/ beside "
+            "the archive"
         ) from None

@@ -117,6 +117,7 @@ def shared(
     energy_v: Float[np.ndarray, " v"],
 ) -> Float[np.ndarray, "m n v"]:
     """|g|^2 averaged over groups of states closer than `DEGENERACY`; energies in eV."""
+    square = square.copy()
     for axis, energy in enumerate((energy_m, energy_n, energy_v)):
         group = np.cumsum(np.diff(energy, prepend=energy[0]) > DEGENERACY)
         for number in range(group[-1] + 1):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
+from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import (
     Crystal,
     ForceConstants,
@@ -60,13 +61,16 @@ def to_model(arrays: RydbergArrays, name: str) -> Model:
     """The same model in eV, angstrom and dalton.
 
     Raises:
-      ValueError: the force constants are not real.
+      EphforgeError: the force constants are not real.
     """
     n_atoms = len(arrays.numbers)
     force_unit = RYDBERG / BOHR
     phi = arrays.c.reshape(-1, n_atoms, 3, n_atoms, 3) * (force_unit / BOHR)
     if np.max(np.abs(phi.imag)) > IMAGINARY_NOISE * np.max(np.abs(phi.real)):
-        raise ValueError(f"{name}: force constants have an imaginary part")
+        raise EphforgeError(
+            f"{name}: force constants have an imaginary part, expected real ones; "
+            "check the files of the run"
+        )
     g = arrays.g.reshape(len(arrays.g), n_atoms, 3, *arrays.g.shape[2:])
     crystal = Crystal(
         arrays.cell * BOHR,
