@@ -19,8 +19,13 @@ TINY = ROOT / "tests/campaign/config.yaml"
 class Checkout:
     """A copy of the repository whose own code runs, not the installed one."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, is_new: bool = True):
         self.folder = folder
+        if is_new:
+            self._fill()
+
+    def _fill(self) -> None:
+        folder = self.folder
         for name in CHECKOUT:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             if (ROOT / name).is_symlink():
