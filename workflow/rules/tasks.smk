@@ -38,7 +38,6 @@ rule classify:
         materials=REAL_MATERIALS,
     output:
         metrics="results/classify/metrics.json",
-        examples="results/classify/examples.nc",
     log:
         "logs/classify.log",
     benchmark:
@@ -63,7 +62,6 @@ rule superresolve:
         materials=REAL_MATERIALS,
     output:
         metrics="results/superresolve/metrics.json",
-        examples="results/superresolve/examples.nc",
     log:
         "logs/superresolve.log",
     benchmark:
@@ -88,7 +86,6 @@ rule latent:
         materials=REAL_MATERIALS,
     output:
         metrics="results/latent/metrics.json",
-        examples="results/latent/examples.nc",
     log:
         "logs/latent.log",
     benchmark:
