@@ -45,35 +45,35 @@ class Prototype:
 PROTOTYPES = {
     "fcc": Prototype(
         _FCC, (_ORIGIN,), (0,), 0.5**0.5, 1.0, None,
-        {"emt": 1, "rgl": 1, "lennard_jones": 1, "morse": 1},
+        {"emt": 1.0, "rgl": 1.0, "lennard_jones": 1.0, "morse": 1.0},
     ),
     "bcc": Prototype(
         _BCC, (_ORIGIN,), (0,), 0.75**0.5, 1.0, None,
-        {"emt": 1, "rgl": 0.5, "morse": 2},
+        {"emt": 1.0, "rgl": 0.5, "morse": 2.0},
     ),
     "hcp": Prototype(
         _HEXAGONAL, ((1 / 3, 2 / 3, 0.25), (2 / 3, 1 / 3, 0.75)), (0, 0), 1.0, 1.0, (8 / 3) ** 0.5,
-        {"emt": 1, "rgl": 1, "lennard_jones": 1, "morse": 1},
+        {"emt": 1.0, "rgl": 1.0, "lennard_jones": 1.0, "morse": 1.0},
     ),
     "diamond": Prototype(
         _FCC, (_ORIGIN, _QUARTER), (0, 0), 3**0.5 / 4, 1.0, None,
-        {"brenner": 1},
+        {"brenner": 1.0},
     ),
     "zincblende": Prototype(
         _FCC, (_ORIGIN, _QUARTER), (0, 1), 3**0.5 / 4, (8 / 3) ** 0.5, None,
-        {"lennard_jones": 1, "morse": 1, "brenner": 1},
+        {"lennard_jones": 1.0, "morse": 1.0, "brenner": 1.0},
     ),
     "rocksalt": Prototype(
         _FCC, (_ORIGIN, _CENTRE), (0, 1), 0.5, 2**0.5, None,
-        {"lennard_jones": 1, "morse": 1},
+        {"lennard_jones": 1.0, "morse": 1.0},
     ),
     "cscl": Prototype(
         _CUBIC, (_ORIGIN, _CENTRE), (0, 1), 0.75**0.5, (4 / 3) ** 0.5, None,
-        {"emt": 1, "rgl": 1, "lennard_jones": 2, "morse": 2},
+        {"emt": 1.0, "rgl": 1.0, "lennard_jones": 2.0, "morse": 2.0},
     ),
     "l1_0": Prototype(
         _CUBIC, (_ORIGIN, _CENTRE), (0, 1), 1.0, 1.0, 2**0.5,
-        {"emt": 1, "rgl": 1, "lennard_jones": 1, "morse": 1},
+        {"emt": 1.0, "rgl": 1.0, "lennard_jones": 1.0, "morse": 1.0},
     ),
 }  # fmt: skip
 

@@ -64,8 +64,8 @@ def relax(
         length = (volume / ratio) ** (1 / 3)
         length = _minimum(lambda a, ratio=ratio: energy_of(a, ratio), 0.97 * length, 1.03 * length)
         if abs(ratio / before - 1) < 10 * _RELATIVE_TOLERANCE:
-            break
-    return Relaxed(length, ratio)
+            return Relaxed(length, ratio)
+    raise Rejected(OUT_OF_BOUNDS, f"a and c/a do not settle near {length:.3f} and {ratio:.3f}")
 
 
 def cutoff_between_shells(

@@ -1,0 +1,111 @@
+"""The stage: a file that holds, the same material in any shard, rejection with a reason."""
+
+import numpy as np
+import pytest
+
+from ephforge.config import Lattice
+from ephforge.core import netcdf
+from ephforge.core.errors import EphforgeError
+from ephforge.core.kpoints import mesh_points
+from ephforge.core.realspace import ForceConstants, read_crystal, read_force_constants
+from ephforge.core.units import MEV
+from ephforge.lattice.draw import Draft
+from ephforge.lattice.material import make
+from ephforge.lattice.rejection import FLOPPY, IMAGINARY, REASONS, Rejected
+from ephforge.lattice.stability import require_stable
+from ephforge.lattice.stage import run
+from ephforge.phonons.modes import energies_at
+
+OPTIONS = Lattice().model_dump()
+PROVENANCE = {"stage": "lattice", "options": OPTIONS, "code": "0123"}
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    path = tmp_path_factory.mktemp("lattice") / "000000-000024.nc"
+    run(str(path), 0, 24, 5, OPTIONS, PROVENANCE)
+    return netcdf.read(path, "lattice")
+
+
+def test_shard_has_a_row_for_each_material(shard):
+    assert sorted(shard.groups) == [f"{i:06d}" for i in range(24)]
+    assert shard.attributes["wall_seconds"] > 0
+    assert shard.attributes["options"] == OPTIONS
+    for group in shard.groups.values():
+        if group.attributes["status"] == "accepted":
+            assert group.attributes["reason"] == ""
+            assert "phi" in group.variables
+        else:
+            assert group.attributes["status"] == "rejected"
+            assert group.attributes["reason"] in REASONS
+            assert group.attributes["detail"]
+            assert not group.variables
+        assert group.attributes["parameters"]["length_scale"] > 0
+
+
+def test_accepted_materials_are_stable_on_another_mesh(shard):
+    accepted = [g for g in shard.groups.values() if g.attributes["status"] == "accepted"]
+    assert len(accepted) >= 12
+    for group in accepted:
+        found = read_force_constants(group.variables)
+        crystal = read_crystal(group.variables)
+        energies = energies_at(mesh_points((4, 4, 4)), found, crystal.masses) * MEV
+        assert np.abs(energies[0, :3]).max() < 0.05
+        assert energies[1:].min() > OPTIONS["imaginary_tolerance"]
+
+
+def test_same_material_in_another_shard(shard, tmp_path):
+    path = tmp_path / "000003-000006.nc"
+    run(str(path), 3, 6, 5, OPTIONS, PROVENANCE)
+    other = netcdf.read(path, "lattice")
+    for name, group in other.groups.items():
+        assert group.attributes == shard.groups[name].attributes
+        for key, values in group.variables.items():
+            np.testing.assert_array_equal(values, shard.groups[name].variables[key])
+
+
+def draft_of(prototype, potential, parameters, numbers, masses):
+    scales = {"length_scale": 1.0, "energy_scale": 1.0}
+    return Draft(
+        prototype, potential, np.array(numbers), np.array(masses), scales | parameters, 0.0
+    )
+
+
+def test_lennard_jones_bcc_is_rejected():
+    """It shears into fcc: a known instability of pair potentials with steep cores."""
+    parameters = {"start": 2.8, "epsilon": [[0.3]], "sigma": [[2.5]], "cutoff": 5.8}
+    with pytest.raises(Rejected) as caught:
+        make(draft_of("bcc", "lennard_jones", parameters, [50], [118.7]), 0.01, 0.1)
+    assert caught.value.reason == IMAGINARY
+
+
+def test_scales_are_units_of_the_potential():
+    """Lengths scale with length_scale, energies of phonons with sqrt(energy)/length."""
+    plain = draft_of("fcc", "emt", {"start": None}, [47], [107.9])
+    scaled = draft_of(
+        "fcc", "emt", {"start": None, "length_scale": 1.1, "energy_scale": 0.8}, [47], [107.9]
+    )
+    one, other = make(plain, 0.01, 0.1), make(scaled, 0.01, 0.1)
+    np.testing.assert_allclose(other.crystal.cell, 1.1 * one.crystal.cell, rtol=1e-12)
+    q = np.array([[0.3, 0.1, 0.2]])
+    before = energies_at(q, one.force_constants, plain.masses)
+    after = energies_at(q, other.force_constants, scaled.masses)
+    np.testing.assert_allclose(after, before * np.sqrt(0.8) / 1.1, rtol=1e-10)
+
+
+def test_zero_modes_away_from_gamma_are_rejected():
+    """Springs along one axis only: the other directions have no restoring force."""
+    cells = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0]])
+    phi = np.zeros((3, 1, 3, 1, 3))
+    phi[:, 0, 0, 0, 0] = [2.0, -1.0, -1.0]
+    with pytest.raises(Rejected) as caught:
+        require_stable(ForceConstants(cells, phi), np.array([20.0]), 0.1)
+    assert caught.value.reason == FLOPPY
+
+
+def test_too_many_rejections_fail_the_shard(tmp_path):
+    path = tmp_path / "000000-000004.nc"
+    options = Lattice(prototypes=["bcc"], potentials=["rgl"], max_rejected=0.2).model_dump()
+    with pytest.raises(EphforgeError, match=r"-000004\.nc: \d of 4 materials rejected \(imag"):
+        run(str(path), 0, 4, 5, options, PROVENANCE)
+    assert not path.exists()
