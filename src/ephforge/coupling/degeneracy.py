@@ -9,7 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 
-def sharing(energy_n: Float[Array, " n"], tolerance: float) -> Float[Array, "n n"]:
+def sharing(
+    energy_n: Float[Array, " n"], tolerance: float | Float[Array, ""]
+) -> Float[Array, "n n"]:
     """Matrix that averages over the group of each state; energies (eV) in rising order."""
     is_new_n = jnp.diff(energy_n, prepend=energy_n[:1]) > tolerance
     group_n = jnp.cumsum(is_new_n)

@@ -17,7 +17,7 @@ def displacements(
     energy_v: Float[Array, " v"],
     polarisation_vd: Complex[Array, "v d"],
     mass_s: Float[Array, " s"],
-    soft_mode: float,
+    soft_mode: float | Float[Array, ""],
 ) -> Complex[Array, "v s 3"]:
     """Zero-point displacements of the modes at one q, angstrom.
 

@@ -14,6 +14,12 @@ from ephforge.electrons.hopping import assemble
 # ||g - g_orbit|| / ||g||: a synthetic material is as symmetric as the relaxed positions are
 _LARGEST_ASYMMETRY = 1e-4
 ASYMMETRIC = "asymmetric coupling"
+
+# meV; what is below is rounding: s orbitals on a lattice of inversion centres do not couple
+# at all on a mesh of 2 points a side
+_SMALLEST_COUPLING = 1e-6
+UNCOUPLED = "no coupling on the mesh"
+
 _LABELS = ("prototype", "potential", "basis", "family")
 
 _log = logging.getLogger(__name__)
@@ -70,6 +76,9 @@ def _material(name: str, group: Contents, seed: int, bases: list[str]) -> tuple[
 def _row(block, asymmetry: float, detail: dict) -> tuple[dict, dict]:
     """Group of one material: its block, or the reason why it has none."""
     detail = detail | {"asymmetry": asymmetry}
+    if block.g.max() < _SMALLEST_COUPLING:
+        text = f"largest |g| = {block.g.max():.3g} meV"
+        return {}, detail | {"status": "rejected", "reason": UNCOUPLED, "detail": text}
     # written so that NaN is rejected too
     if not asymmetry <= _LARGEST_ASYMMETRY:
         text = f"||g - g_orbit|| / ||g|| = {asymmetry:.3g}, allowed {_LARGEST_ASYMMETRY:g}"

@@ -1,0 +1,100 @@
+"""The stage: a lattice shard in, blocks out, with a reason where there is none."""
+
+import numpy as np
+import pytest
+from analytic import fcc, springs, zincblende
+
+from ephforge.core.blocks import read_block
+from ephforge.core.errors import EphforgeError
+from ephforge.core.netcdf import read, write
+from ephforge.core.realspace import ForceConstants, crystal_variables, force_constant_variables
+from ephforge.coupling import stage
+
+OPTIONS = {
+    "bases": ["s", "sp3"],
+    "k_mesh": [4, 4, 4],
+    "q_mesh": [2, 2, 2],
+    "bands": 4,
+    "degeneracy": 0.1,
+    "soft_mode": 1.0,
+    "batch_size": 2,
+}
+PROVENANCE = {"stage": "coupling", "options": OPTIONS, "code": "0"}
+
+
+def lattice_row(crystal, prototype, constants=None):
+    constants = springs(crystal, 5.0) if constants is None else constants
+    attributes = {"status": "accepted", "reason": "", "detail": "", "prototype": prototype}
+    attributes |= {"potential": "springs", "parameters": {"longitudinal": 6.0}}
+    return crystal_variables(crystal) | force_constant_variables(constants), attributes
+
+
+@pytest.fixture
+def shard(tmp_path):
+    """Two good materials, one whose force constants break the symmetry, one rejected."""
+    constants = springs(fcc(), 5.0)
+    phi = constants.phi.copy()
+    phi[:, :, 0, :, 0] *= 1.1
+    groups = {
+        "000003": lattice_row(fcc(), "fcc"),
+        "000004": lattice_row(zincblende(), "zincblende"),
+        "000005": lattice_row(fcc(), "fcc", ForceConstants(constants.cells, phi)),
+        "000006": (
+            {},
+            {"status": "rejected", "reason": "imaginary modes", "detail": "", "prototype": "bcc"},
+        ),
+    }
+    write(tmp_path / "lattice.nc", "lattice", {}, {}, groups)
+    return tmp_path
+
+
+def run(folder, name="coupling.nc", **changes):
+    stage.run(str(folder / "lattice.nc"), str(folder / name), 11, OPTIONS | changes, PROVENANCE)
+    return read(folder / name, "coupling")
+
+
+def test_accepted_materials_become_blocks(shard):
+    found = run(shard)
+    assert found.attributes["wall_seconds"] > 0
+    for name, prototype in (("000003", "fcc"), ("000004", "zincblende")):
+        group = found.groups[name]
+        block = read_block(group)
+        assert group.attributes["status"] == "accepted"
+        assert group.attributes["asymmetry"] < 1e-6
+        assert group.attributes["family"] == f"{prototype}/springs/{group.attributes['basis']}"
+        assert block.name == name
+        assert block.labels["family"] == group.attributes["family"]
+        assert np.isfinite(block.g).all()
+
+
+def test_asymmetric_and_rejected_materials_keep_a_reason(shard):
+    groups = run(shard).groups
+    assert groups["000005"].attributes["status"] == "rejected"
+    assert groups["000005"].attributes["reason"] == stage.ASYMMETRIC
+    assert groups["000006"].attributes["reason"] == "imaginary modes"
+    assert not groups["000005"].variables
+
+
+def test_material_that_cannot_couple_is_rejected(shard):
+    row = run(shard, bases=["s"], k_mesh=[2, 2, 2]).groups["000003"].attributes
+    assert (row["status"], row["reason"]) == ("rejected", stage.UNCOUPLED)
+
+
+def test_result_is_the_same_again_and_in_other_batches(shard):
+    first, second = run(shard), run(shard, "again.nc", batch_size=1)
+    for name in ("000003", "000004"):
+        np.testing.assert_allclose(
+            first.groups[name].variables["g"], second.groups[name].variables["g"], rtol=1e-6
+        )
+
+
+def test_bases_follow_the_options(shard):
+    groups = run(shard, bases=["s"]).groups
+    assert groups["000004"].attributes["basis"] == "s"
+    assert groups["000004"].variables["g"].shape[:3] == (2, 2, 6)
+
+
+def test_damaged_shard_is_refused(shard):
+    (shard / "lattice.nc").write_text("junk")
+    with pytest.raises(EphforgeError, match=r"lattice\.nc"):
+        run(shard)

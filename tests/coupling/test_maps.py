@@ -1,0 +1,126 @@
+"""Blocks: symmetry orbits, batches, padding, both couplings, and what the window cuts."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from analytic import as_wannier, fcc, hopping_law, springs, zincblende
+
+from ephforge.core.blocks import on_grid
+from ephforge.core.realspace import ForceConstants, Hopping, Model, TwoCentreCoupling
+from ephforge.coupling import grid, maps
+from ephforge.coupling.batch import evaluate
+from ephforge.electrons.hopping import assemble
+
+MESH = (2, 2, 2)
+OPTIONS = {
+    "k_mesh": MESH,
+    "q_mesh": MESH,
+    "bands": 4,
+    "degeneracy": 0.1,
+    "soft_mode": 1.0,
+    "batch_size": 2,
+}
+LABELS = {"prototype": "p", "potential": "q", "basis": "b", "family": "p/q/b"}
+LIMITS = grid.Limits(1e-4, 1e-3)
+
+
+@cache
+def material(crystal_name: str, orbitals: int, seed: int = 0) -> Model:
+    crystal = {"zincblende": zincblende, "fcc": fcc}[crystal_name](5.0 + 0.1 * seed)
+    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), orbitals)
+    return Model(f"{crystal_name}{seed}", crystal, hopping, springs(crystal, 5.0), coupling)
+
+
+def strengths(models, mesh=MESH, bands=8, batch_size=1):
+    return evaluate(models, grid.mesh_pairs(mesh, mesh), LIMITS, bands, batch_size)
+
+
+def test_strength_is_constant_on_symmetry_orbits():
+    options = OPTIONS | {"k_mesh": (4, 4, 4), "bands": 8}
+    ((block, asymmetry),) = maps.blocks([material("zincblende", 4)], [LABELS], options, True)
+    assert block.orbits.orbit_kq.max() + 1 < block.orbits.orbit_kq.size / 10
+    assert asymmetry < 1e-8
+
+
+def test_a_distorted_crystal_is_found_asymmetric():
+    model = material("zincblende", 4)
+    gradient = model.coupling.gradient.copy()
+    gradient[:, 0] *= 1.01
+    bent = Model(
+        "bent",
+        *(getattr(model, x) for x in ("crystal", "hopping", "force_constants")),
+        TwoCentreCoupling(gradient),
+    )
+    ((_, asymmetry),) = maps.blocks([bent], [LABELS], OPTIONS, False)
+    assert asymmetry > 1e-3
+
+
+def test_orbit_value_is_the_root_mean_square():
+    ((block, _),) = maps.blocks([material("fcc", 4)], [LABELS], OPTIONS, True)
+    noise = np.random.default_rng(0).uniform(size=on_grid(block).shape)
+    g_mnvo, asymmetry = maps.reduce_to_orbits(noise, block.orbits)
+    for o in range(g_mnvo.shape[-1]):
+        members = noise[..., block.orbits.orbit_kq == o]
+        np.testing.assert_allclose(g_mnvo[..., o], np.sqrt(np.mean(members**2, axis=-1)))
+    spread = noise - g_mnvo[..., block.orbits.orbit_kq]
+    assert asymmetry == pytest.approx(np.linalg.norm(spread) / np.linalg.norm(noise))
+
+
+def test_material_does_not_depend_on_its_batch():
+    models = [material("zincblende", 1, seed) for seed in range(3)]
+    models.insert(1, material("fcc", 1))
+    alone = [strengths([model])[0] for model in models]
+    for together in (strengths(models, batch_size=2), strengths(models, batch_size=4)):
+        for one, other in zip(alone, together, strict=True):
+            for x, y in zip(one, other, strict=True):
+                np.testing.assert_allclose(x, y, atol=1e-13)
+
+
+def test_material_does_not_depend_on_padding():
+    model = material("zincblende", 4)
+    hopping, constants = model.hopping, model.force_constants
+    extra = 70
+
+    def longer(values):
+        return np.concatenate([values, np.zeros((extra, *values.shape[1:]), values.dtype)])
+
+    padded = Model(
+        model.name,
+        model.crystal,
+        Hopping(longer(hopping.cells), longer(hopping.energy), hopping.site, hopping.centres),
+        ForceConstants(longer(constants.cells), longer(constants.phi)),
+        TwoCentreCoupling(longer(model.coupling.gradient)),
+    )
+    for x, y in zip(strengths([model])[0], strengths([padded])[0], strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["zincblende", "fcc"])
+def test_general_coupling_gives_the_same_strengths(name):
+    model = material(name, 1)
+    for x, y in zip(strengths([model])[0], strengths([as_wannier(model)])[0], strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-12)
+
+
+def test_window_is_cut_after_sharing():
+    model = material("zincblende", 4)
+    (whole,), (cut,) = strengths([model], bands=8), strengths([model], bands=3)
+    np.testing.assert_array_equal(cut.g_mnvkq, whole.g_mnvkq[:3, :3])
+    assert abs(np.diff(whole.energy_pn[0])).min() < 1e-9, "the window should cut a degeneracy"
+
+
+def test_block_holds_what_the_basis_has():
+    options = OPTIONS | {"k_mesh": (4, 4, 4)}
+    blocks = maps.blocks(
+        [material("fcc", 1), material("zincblende", 4)], [LABELS] * 2, options, False
+    )
+    for (block, _), bands, n_modes in zip(blocks, (1, 4), (3, 6), strict=True):
+        n_orbits = len(block.orbits.size_o)
+        assert block.g.shape == (bands, bands, n_modes, n_orbits)
+        assert block.g.dtype == np.float32
+        assert block.energies.shape == (64, bands)
+        assert block.frequencies.shape == (8, n_modes)
+        assert block.g_grid is None
+        np.testing.assert_array_equal(block.g[:, :, :3, block.orbits.orbit_kq[0, 0]], 0)
+        assert 1 < block.g.max() < 1e3  # meV
