@@ -111,9 +111,49 @@ rule report:
         classify=rules.classify.output.metrics,
         superresolve=rules.superresolve.output.metrics,
         latent=rules.latent.output.metrics,
+        examples=rules.compress.output.examples,
     output:
-        index="results/report/index.html",
+        index=report(
+            "results/report/index.html",
+            caption="../captions/index.rst",
+            category="Report",
+        ),
         metrics="results/report/metrics.json",
+        campaign_figure=report(
+            "results/report/campaign.png",
+            caption="../captions/campaign.rst",
+            category="Data",
+        ),
+        learning_figure=report(
+            "results/report/learning.png",
+            caption="../captions/learning.rst",
+            category="Training",
+        ),
+        compress_figure=report(
+            "results/report/compress.png",
+            caption="../captions/compress.rst",
+            category="Tasks",
+        ),
+        examples_figure=report(
+            "results/report/examples.png",
+            caption="../captions/examples.rst",
+            category="Tasks",
+        ),
+        superresolve_figure=report(
+            "results/report/superresolve.png",
+            caption="../captions/superresolve.rst",
+            category="Tasks",
+        ),
+        classify_figure=report(
+            "results/report/classify.png",
+            caption="../captions/classify.rst",
+            category="Tasks",
+        ),
+        latent_figure=report(
+            "results/report/latent.png",
+            caption="../captions/latent.rst",
+            category="Tasks",
+        ),
     log:
         "logs/report.log",
     benchmark:
