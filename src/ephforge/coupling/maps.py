@@ -4,6 +4,8 @@ One way for synthetic and real materials.  Bands, modes and |g| are those of
 coupling/grid.py; crystal symmetry comes from core/symmetry.py.
 """
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float
 
@@ -56,6 +58,12 @@ def reduce_to_orbits(
     return g_mnvo, float(distance / norm) if norm > 0 else 0.0
 
 
+@cache
+def _orbits(operations: bytes, k_mesh: tuple, q_mesh: tuple) -> Orbits:
+    """Orbits of a point group given as the bytes of its matrices; a campaign has few of them."""
+    return pair_orbits(np.frombuffer(operations, int).reshape(-1, 3, 3), k_mesh, q_mesh)
+
+
 def _limits(options: dict) -> grid.Limits:
     return grid.Limits(options["degeneracy"] / MEV, options["soft_mode"] / MEV)
 
@@ -63,7 +71,7 @@ def _limits(options: dict) -> grid.Limits:
 def _block(model: Model, labels: dict, strengths: Strengths, k_mesh, q_mesh, keep_grid: bool):
     crystal = model.crystal
     operations_g33 = reciprocal_operations(crystal.cell, crystal.positions, crystal.numbers)
-    orbits = pair_orbits(operations_g33, k_mesh, q_mesh)
+    orbits = _orbits(operations_g33.tobytes(), k_mesh, q_mesh)
     g_mnvkq = strengths.g_mnvkq * MEV
     g_mnvo, asymmetry = reduce_to_orbits(g_mnvkq, orbits)
     block = Block(

@@ -52,7 +52,8 @@ def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) ->
     count = sum(attributes["status"] == "accepted" for _, attributes in groups.values())
     seconds = time.perf_counter() - start
     _log.info("%s: %d of %d materials accepted, %.1f s", shard, count, len(groups), seconds)
-    write(shard, "coupling", {}, provenance | {"seed": seed, "wall_seconds": seconds}, groups)
+    times = {"wall_seconds": seconds, "lattice_wall_seconds": source.attributes["wall_seconds"]}
+    write(shard, "coupling", {}, provenance | times | {"seed": seed}, groups)
 
 
 def _material(name: str, group: Contents, seed: int, bases: list[str]) -> tuple[Model, dict]:
