@@ -44,7 +44,7 @@ def shard(tmp_path):
             {"status": "rejected", "reason": "imaginary modes", "detail": "", "prototype": "bcc"},
         ),
     }
-    write(tmp_path / "lattice.nc", "lattice", {}, {}, groups)
+    write(tmp_path / "lattice.nc", "lattice", {}, {"wall_seconds": 1.0}, groups)
     return tmp_path
 
 
