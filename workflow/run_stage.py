@@ -2,7 +2,12 @@
 
 import importlib
 import logging
+import os
 import sys
+
+# the one stage whose kernels may use threads; ephforge/core/__init__.py says why, and imports jax
+if snakemake.rule == "train" and "multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=true"
 
 from ephforge.core.errors import EphforgeError
 

@@ -65,7 +65,7 @@ class Lattice(Section):
         list(Potential.__args__), min_length=1, description="interatomic potentials to draw from"
     )
     strain: float = Field(0.03, ge=0, le=0.1, description="largest isotropic strain after relaxing")
-    displacement: float = Field(0.01, gt=0, le=0.1, description="finite difference step, angstrom")
+    displacement: float = Field(0.001, gt=0, le=0.1, description="finite difference step, angstrom")
     imaginary_tolerance: float = Field(
         0.1, ge=0, le=5, description="meV; a mode more imaginary than this rejects the material"
     )
