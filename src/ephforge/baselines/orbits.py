@@ -29,6 +29,9 @@ def largest_orbits(
     price = 2 if indexed else 1
     codes = []
     for count in counts:
+        if count >= len(value_e):  # all of them, in order: no positions needed
+            codes.append(Code(spread(g_mnvo, orbits), len(value_e)))
+            continue
         tried = []
         for group_e in (None, np.zeros_like(channel_e), channel_e):
             stored = 0 if group_e is None else int(group_e.max()) + 1

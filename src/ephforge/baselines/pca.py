@@ -108,7 +108,7 @@ def pca_joint(pca: Pca, block: Block, counts: list[int]) -> list[Code] | None:
     return codes
 
 
-def _weighted_maps(block: Block) -> list[Float[np.ndarray, "c o"]]:
+def _weighted_maps(block: Block) -> list[np.ndarray]:
     """All channel maps (m, n and n, m) of a material of unit norm, on weighted orbits."""
     bands = len(block.g)
     y_pvo = pack(on_grid(block), block.orbits) * weight_pvo(block.orbits, bands)

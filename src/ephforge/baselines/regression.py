@@ -23,8 +23,8 @@ class Moments(NamedTuple):
     cross_go: Float[np.ndarray, "g o"]
 
 
-def fit(blocks: list[Block], given: list[Bool[np.ndarray, " o"]]) -> dict[bytes, Moments]:
-    """Moments by lattice; every material weighs the same."""
+def fit(blocks: list[Block], given: list[np.ndarray]) -> dict[bytes, Moments]:
+    """Moments by lattice; every material weighs the same; `given` as in `refine`."""
     found = {}
     for block, given_o in zip(blocks, given, strict=True):
         key = lattice_key(block.orbits)

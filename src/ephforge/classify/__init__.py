@@ -1,0 +1,1 @@
+"""Which structure a material has, read off its coupling by linear probes."""

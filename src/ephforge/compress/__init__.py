@@ -1,0 +1,1 @@
+"""Compression of |g|: the autoencoder and the classical methods at equal number budgets."""

@@ -1,0 +1,1 @@
+"""Where real materials lie among the synthetic ones, in the space of the code."""

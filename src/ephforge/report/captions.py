@@ -1,0 +1,112 @@
+"""What a reader sees in each figure, in plain words; numbers are read off the records."""
+
+from ephforge.report.figures import LEAST_ERROR
+from ephforge.report.metrics import best_classical
+from ephforge.report.style import name
+
+
+def campaign(card: dict) -> str:
+    """Caption of `figures.campaign`."""
+    rejected = ", ".join(f"{reason}: {count}" for reason, count in card["rejected"].items())
+    return (
+        f"{card['accepted']} of {card['drawn']} drawn materials were accepted"
+        f"{f' (rejected: {rejected})' if rejected else ''}; they hold {card['matrices']} coupling "
+        "matrices, one for each pair of bands and each mode. Each number counts the accepted "
+        "materials of a family; a family lies in one split as a whole, so the test split holds "
+        "only combinations of prototype, potential and basis that training never saw."
+    )
+
+
+def learning(history: dict) -> str:
+    """Caption of `figures.learning_curve`."""
+    columns = history["columns"]
+    scores = [e for e in columns.get("validation", []) if e is not None]
+    best = f" The smallest validation score is {min(scores):.3f}." if scores else ""
+    empty = "" if scores else " The validation split is empty, so the last weights are used."
+    return (
+        f"Relative error over {columns['step'][-1]} optimiser steps. Training batches keep a "
+        "random number of latent channels and some hide all but the coarse q mesh, so their "
+        f"error is not comparable with one validation curve.{best}{empty}"
+    )
+
+
+def compression(compress: dict) -> str:
+    """Caption of `figures.compression`."""
+    rows = [row for table in compress["first_principles"].values() for row in table.values()]
+    verdicts = [v for row in rows if (v := verdict(row, compress["bounds"])) is not None]
+    won = sum(v["autoencoder"] < v["classical"] for v in verdicts)
+    return (
+        "Error over the full grid against the share of numbers stored, for the mean over "
+        "synthetic test materials and for each real material. On real materials the autoencoder "
+        f"has the smallest error in {won} of {len(verdicts)} cases (material and budget). Scales "
+        "and positions count as numbers; the dashed line gives positions away for free and is a "
+        "bound, not a method. Methods that learn (autoencoder, PCA) do so from the same "
+        "synthetic training split; their weights and components are not counted. Errors below "
+        f"{LEAST_ERROR:g} are drawn at the lower edge: once a budget holds all numbers that "
+        "symmetry leaves independent, methods that use symmetry are exact."
+    )
+
+
+def maps() -> str:
+    """Caption of `figures.example_maps`."""
+    return (
+        "The strongest channel of each material over all k and q of the meshes, as computed and as "
+        "rebuilt at one budget; the number is the relative error of this channel alone. Colour "
+        "scales are shared within a row."
+    )
+
+
+def super_resolution(refine: dict) -> str:
+    """Caption of `figures.super_resolution`."""
+    mesh = " x ".join(map(str, refine["coarse_q_mesh"]))
+    tables = refine["first_principles"]
+    best = {
+        name(m): min((e, k) for k, e in t.items() if e is not None)[1] for m, t in tables.items()
+    }
+    ours = sum(method == "autoencoder" for method in best.values())
+    table = refine["synthetic_test"] or next(iter(tables.values()), {})
+    plain = [table[m] for m in ("trilinear", "cubic", "fourier") if table.get(m) is not None]
+    same = len(plain) == 3 and max(plain) - min(plain) < 1e-9
+    powers = ", ".join(f"{m} {p:g}" for m, p in refine["tuning"]["powers"].items())
+    return (
+        f"The q points of a {mesh} mesh are given with all k; the error is over all other q "
+        f"points. The autoencoder has the smallest error for {ours} of {len(best)} real materials. "
+        "Interpolations act on a power of |g| chosen on validation materials "
+        f"({powers}) and are made symmetric; the regression learns from the training split."
+        + (" Midway between two points per axis the three interpolations agree." if same else "")
+    )
+
+
+def classification(classify: dict) -> str:
+    """Caption of `figures.classification`."""
+    found = classify["synthetic_test"]
+    within = found["within_lattice"]
+    return (
+        f"Share of {found['materials']} materials of unseen families whose prototype a linear "
+        f"probe names correctly; pale bars: {within['materials']} materials, only among prototypes "
+        f"with one lattice ({', '.join(within['classes'])}), since the symmetry of the map alone "
+        "gives the lattice away. The grey bar is guessing by training frequency."
+    )
+
+
+def latent(record: dict) -> str:
+    """Caption of `figures.latent_plane`."""
+    nearest = [found[0] for found in record["neighbours"].values() if found]
+    ratios = [n["relative_distance"] for n in nearest if n["relative_distance"] is not None]
+    middle = sorted(ratios)[len(ratios) // 2] if ratios else None
+    distance = (
+        f" The nearest synthetic neighbour of a real material is typically {middle:.1f} times as "
+        "far as that of a synthetic one."
+        if middle is not None
+        else ""
+    )
+    return f"Each point is a material, described by its pooled latent code.{distance}"
+
+
+def verdict(row: dict, bounds: list[str]) -> dict | None:
+    """Autoencoder against the best classical method of one row; None if one of them is missing."""
+    best = best_classical(row, bounds)
+    if best is None or row.get("autoencoder") is None:
+        return None
+    method, error = best
+    return {"autoencoder": row["autoencoder"], "classical": error, "method": method}

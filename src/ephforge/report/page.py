@@ -1,0 +1,113 @@
+"""The report as one HTML page that needs no other file: tables, figures, provenance."""
+
+import base64
+from pathlib import Path
+
+import jinja2
+
+from ephforge.report.captions import verdict
+from ephforge.report.metrics import best_classical
+from ephforge.report.style import NAMES, name
+
+TEMPLATE = Path(__file__).with_name("template.html")
+
+
+def render(
+    title: str, metrics: dict, records: dict[str, dict], figures: list[tuple[str, str, Path]]
+) -> str:
+    """HTML text of the page.
+
+    Args:
+      title: heading.
+      metrics: what `metrics.assemble` returned.
+      records: records of the stages by name.
+      figures: (heading, caption, PNG file) in the order of the page.
+    """
+    compress = records["compress"]
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["error"] = _error
+    environment.filters["seconds"] = _seconds
+    return environment.from_string(TEMPLATE.read_text()).render(
+        title=title,
+        metrics=metrics,
+        card=records["card"],
+        headline=headline(compress),
+        refinement=refinement(records["superresolve"]),
+        classify=records["classify"],
+        neighbours=records["latent"]["neighbours"],
+        methods={name(key): text for key, text in compress["methods"].items()},
+        figures=[(heading, text, _embedded(path)) for heading, text, path in figures],
+        material=name,
+        names=NAMES,
+    )
+
+
+def headline(compress: dict) -> list[dict]:
+    """Rows material x budget: autoencoder, best classical method, which of them is better."""
+    tables = {"synthetic_test": compress["synthetic_test"]} | compress["first_principles"]
+    rows = []
+    for material, table in tables.items():
+        for budget in sorted(table, key=float):
+            row, found = table[budget], verdict(table[budget], compress["bounds"])
+            best = best_classical(row, compress["bounds"])
+            rows.append(
+                {
+                    "material": name(material),
+                    "first": budget == min(table, key=float),
+                    "span": len(table),
+                    "budget": f"{100 * float(budget):g} %",
+                    "autoencoder": row.get("autoencoder"),
+                    "svd": row.get("svd"),
+                    "classical": best[1] if best else None,
+                    "method": name(best[0]) if best else "",
+                    "bound": row.get("orbits"),
+                    "winner": _winner(found and found["autoencoder"], found and found["classical"]),
+                }
+            )
+    return rows
+
+
+def refinement(refine: dict) -> list[dict]:
+    """Rows per material: autoencoder, best other method, which of them is better."""
+    tables = {"synthetic_test": refine["synthetic_test"]} | refine["first_principles"]
+    rows = []
+    for material, row in tables.items():
+        best = best_classical(row, [])
+        ours, other = row.get("autoencoder"), best[1] if best else None
+        rows.append(
+            {
+                "material": name(material),
+                "autoencoder": ours,
+                "classical": other,
+                "method": name(best[0]) if best else "",
+                "winner": _winner(ours, other),
+            }
+        )
+    return rows
+
+
+def _winner(ours: float | None, other: float | None) -> str:
+    """Which is better by more than one percent; "equal" within that, "" if one is missing."""
+    if ours is None or other is None:
+        return ""
+    if abs(ours - other) <= 0.01 * max(ours, other):
+        return "equal"
+    return "autoencoder" if ours < other else "classical"
+
+
+def _embedded(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _error(value: float | None) -> str:
+    """Three decimals; a dash where there is no number."""
+    if value is None:
+        return "-"
+    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def _seconds(value: float) -> str:
+    minutes = value / 60
+    return f"{value:.1f} s" if minutes < 2 else f"{minutes:.1f} min"

@@ -1,0 +1,100 @@
+"""Colours and names, the same in every figure and table; safe for colour-blind readers."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+# Okabe and Ito's palette; the autoencoder alone is vermilion
+COLOURS = {
+    "autoencoder": "#D55E00",
+    "svd": "#999999",
+    "svd_irreducible_q": "#56B4E9",
+    "svd_joint": "#0072B2",
+    "fft": "#CC79A7",
+    "orbits_indexed": "#009E73",
+    "orbits": "#009E73",
+    "pca": "#E69F00",
+    "pca_joint": "#000000",
+    "trilinear": "#56B4E9",
+    "cubic": "#0072B2",
+    "fourier": "#CC79A7",
+    "regression": "#000000",
+    "latent": "#D55E00",
+    "handmade": "#009E73",
+    "chance": "#999999",
+}
+DASHED = ("orbits",)
+MARKERS = {
+    "autoencoder": "o",
+    "svd": "v",
+    "svd_irreducible_q": "^",
+    "svd_joint": "s",
+    "fft": "D",
+    "orbits_indexed": "P",
+    "orbits": ".",
+    "pca": "X",
+    "pca_joint": "*",
+}
+NAMES = {
+    "autoencoder": "autoencoder",
+    "svd": "SVD, per matrix",
+    "svd_irreducible_q": "SVD, k by irreducible q",
+    "svd_joint": "SVD, channels by orbits",
+    "fft": "Fourier stars",
+    "orbits_indexed": "largest orbits",
+    "orbits": "largest orbits, positions free (bound)",
+    "pca": "PCA, single maps",
+    "pca_joint": "PCA, whole blocks",
+    "trilinear": "trilinear",
+    "cubic": "cubic",
+    "fourier": "Fourier",
+    "regression": "linear regression",
+    "latent": "latent code",
+    "handmade": "hand-made features",
+    "chance": "guessing by frequency",
+    "synthetic_test": "synthetic test",
+}
+FORMULAS = {
+    "si": "Si",
+    "c": "diamond",
+    "alas": "AlAs",
+    "sic": "SiC",
+    "al": "Al",
+}
+# prototype -> colour and marker in the latent plane
+PROTOTYPES = {
+    "fcc": ("#0072B2", "o"),
+    "bcc": ("#56B4E9", "s"),
+    "hcp": ("#009E73", "^"),
+    "diamond": ("#000000", "D"),
+    "zincblende": ("#E69F00", "P"),
+    "rocksalt": ("#CC79A7", "X"),
+    "cscl": ("#999999", "v"),
+    "l1_0": ("#8C6D31", "<"),
+}
+
+matplotlib.rcParams.update(
+    {
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#e6e6e6",
+        "grid.linewidth": 0.6,
+        "axes.axisbelow": True,
+        "legend.frameon": False,
+        "legend.fontsize": 8,
+        "figure.constrained_layout.use": True,
+        "savefig.dpi": 130,
+        "lines.linewidth": 1.4,
+        "lines.markersize": 4.5,
+    }
+)
+
+
+def name(key: str) -> str:
+    """What a method or a material is called in print: "si_4ws" is "Si (si_4ws)"."""
+    formula = FORMULAS.get(key.split("_")[0])
+    return NAMES.get(key) or (f"{formula} ({key})" if formula else key)

@@ -1,0 +1,1 @@
+"""Refinement in q: from a coarse mesh to the full one."""

@@ -1,0 +1,82 @@
+"""A small dataset, real materials and a stand-in codec on disk, for tests of the task stages."""
+
+import dataclasses
+
+import numpy as np
+from material_blocks import make_block
+
+from ephforge.core.blocks import block_variables, on_grid
+from ephforge.core.errors import EphforgeError
+from ephforge.core.netcdf import write
+from ephforge.model.codec import Codec
+
+PROTOTYPES = ("fcc", "diamond", "zincblende", "cscl")
+MESHES = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
+
+
+class StandInCodec(Codec):
+    """Stores leading orbits of the first channels in order; knows no more than `modes` modes."""
+
+    def __init__(self, modes=6):
+        object.__setattr__(self, "modes", modes)  # a Codec is frozen
+
+    def stored_numbers(self, block, budget):
+        self._check(block)
+        full = on_grid(block).size
+        return min(int(budget * full), block.g.size)
+
+    def compress(self, block, budget):
+        kept = np.arange(block.g.size) < self.stored_numbers(block, budget)
+        return np.where(kept.reshape(block.g.shape), block.g, 0)
+
+    def features(self, block):
+        self._check(block)
+        one_hot = [float(block.labels["prototype"] == p) for p in PROTOTYPES]
+        return np.array([*one_hot, block.g.mean() / 1000])
+
+    def refine(self, block, given_o):
+        self._check(block)
+        return np.where(given_o, block.g, block.g[..., given_o].mean())
+
+    def _check(self, block):
+        if block.g.shape[2] > self.modes:
+            raise EphforgeError(f"{block.name}: too many modes")
+
+
+def blocks(prototypes=PROTOTYPES, count=24):
+    """Materials in families prototype/morse/s and prototype/emt/s, split by family."""
+    found = []
+    for i in range(count):
+        prototype = prototypes[i % len(prototypes)]
+        potential = ("morse", "emt", "rgl")[i // len(prototypes) % 3]
+        block = make_block(prototype, i, family=f"{prototype}/{potential}/s", **MESHES)
+        found.append((block, {"morse": "train", "emt": "test", "rgl": "validation"}[potential]))
+    return found
+
+
+def write_inputs(folder, materials, real=("diamond", "cscl")):
+    """Paths of a dataset and of real materials whose grid is slightly asymmetric."""
+    groups = {}
+    for block, split in materials:
+        variables, attributes = block_variables(block)
+        groups[block.name] = (variables, attributes | {"split": split})
+    write(folder / "dataset.nc", "dataset", {}, {}, groups)
+    paths = []
+    for i, prototype in enumerate(real):
+        block = make_block(prototype, 900 + i, family="first-principles", **MESHES)
+        labels = block.labels | {"potential": "dft", "basis": "wannier"}
+        grid = on_grid(block) * (1 + 1e-4 * np.random.default_rng(i).normal(size=(8, 8)))
+        block = dataclasses.replace(block, name=f"{prototype}_2", g_grid=grid, labels=labels)
+        variables, attributes = block_variables(block)
+        paths.append(str(folder / f"{block.name}.nc"))
+        write(paths[-1], "firstprinciples", variables, attributes)
+    return {
+        "dataset": str(folder / "dataset.nc"),
+        "autoencoder": "unused",
+        "materials": paths,
+        "metrics": str(folder / "metrics.json"),
+    }
+
+
+def provenance(stage, options):
+    return {"stage": stage, "options": options, "code": "0" * 16}

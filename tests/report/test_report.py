@@ -1,0 +1,200 @@
+"""The report from small records: metrics as promised, a page that stands alone, missing numbers."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ephforge.core.netcdf import Variable, write
+from ephforge.core.records import write_record
+from ephforge.report import captions, page, stage
+from ephforge.report.metrics import best_classical
+
+FIGURES = ("campaign", "learning", "compress", "examples", "superresolve", "classify", "latent")
+ROW = {"autoencoder": 0.2, "svd": 0.6, "pca": 0.3, "orbits_indexed": 0.4, "orbits": 0.1}
+
+
+def provenance(name):
+    return {"stage": name, "options": {"of": name}, "code": f"{name:0<16}"}
+
+
+def records():
+    table = {"0.001": ROW, "0.01": dict.fromkeys(ROW, 0.05) | {"svd": None}}
+    confusion = {"latent": [[3, 1], [0, 4]]}
+    accuracies = {"latent": 0.875, "pca": 0.5, "handmade": None, "chance": 0.5}
+    probed = accuracies | {"classes": ["diamond", "fcc"], "materials": 8, "confusion": confusion}
+    words = {"true": "diamond", "latent": "diamond", "pca": "fcc", "handmade": None}
+    near = {"name": "000003", "prototype": "fcc", "family": "fcc/emt/s"}
+    points = [
+        {"name": f"{i:06d}", "prototype": "fcc", "family": "f", "split": "train", "x": i, "y": -i}
+        for i in range(4)
+    ]
+    real = {"name": "si_4ws", "prototype": "diamond", "family": "f", "split": "real"}
+    refine = {"autoencoder": 0.5, "trilinear": 0.6, "cubic": 0.6, "fourier": 0.6}
+    return {
+        "card": {
+            "provenance": provenance("dataset"),
+            "drawn": 10,
+            "accepted": 8,
+            "rejected": {"imaginary modes": 2},
+            "prototypes": {"diamond": 4, "fcc": 4},
+            "potentials": {"emt": 4, "brenner": 4},
+            "bases": {"s": 8},
+            "families": {"diamond/brenner/s": 4, "fcc/emt/s": 4},
+            "splits": {
+                "train": {"materials": 4, "families": ["fcc/emt/s"]},
+                "validation": {"materials": 0, "families": []},
+                "test": {"materials": 4, "families": ["diamond/brenner/s"]},
+            },
+            "matrices": 96,
+            "wall_time": {"lattice": 5.0, "coupling": 6.0, "dataset": 1.0},
+            "wall_seconds": 1.0,
+        },
+        "history": provenance("train")
+        | {
+            "columns": {
+                "step": [10, 20],
+                "train": [0.9, 0.5],
+                "validation_8": [0.9, None],
+                "validation": [0.8, 0.6],
+            },
+            "wall_seconds": 3.0,
+        },
+        "compress": {
+            "provenance": provenance("compress"),
+            "methods": dict.fromkeys(ROW, "what it does"),
+            "bounds": ["orbits"],
+            "synthetic_test": table,
+            "synthetic_test_median": table,
+            "first_principles": {"si_4ws": table},
+            "reasons": {},
+            "wall_seconds": 1.0,
+        },
+        "superresolve": {
+            "provenance": provenance("superresolve"),
+            "methods": dict.fromkeys(refine, ""),
+            "coarse_q_mesh": [2, 2, 2],
+            "tuning": {"powers": {"trilinear": 1.0, "cubic": 1.0, "fourier": 2.0}, "ridge": 0.1},
+            "synthetic_test": refine,
+            "synthetic_test_median": refine,
+            "first_principles": {"si_4ws": refine},
+            "reasons": {},
+            "wall_seconds": 1.0,
+        },
+        "classify": {
+            "provenance": provenance("classify"),
+            "methods": {"latent": "", "pca": "", "handmade": ""},
+            "synthetic_test": probed | {"within_lattice": probed},
+            "first_principles": {"si_4ws": words | {"within_lattice": words}},
+            "wall_seconds": 1.0,
+        },
+        "latent": {
+            "provenance": provenance("latent"),
+            "explained_variance": [0.6],
+            "points": [*points, real | {"x": 0.5, "y": 0.5}],
+            "typical_distance": 1.0,
+            "neighbours": {"si_4ws": [near | {"distance": 2.0, "relative_distance": 2.0}]},
+            "wall_seconds": 1.0,
+        },
+    }
+
+
+def build(folder, found):
+    paths = {}
+    for name, record in found.items():
+        paths[name] = str(folder / f"{name}.json")
+        write_record(paths[name], record)
+    maps = {
+        name: Variable(np.random.default_rng(0).uniform(size=(8, 8)), ("k", "q"), "meV", name)
+        for name in ("true", "autoencoder", "svd", "pca")
+    }
+    attributes = {
+        "name": "si_4ws",
+        "labels": {"potential": "dft", "family": "first-principles"},
+        "channel": {"final_band": 0, "initial_band": 1, "mode": 2},
+        "errors": {"true": 0.0, "autoencoder": 0.2, "svd": 0.6, "pca": 0.3},
+    }
+    write(folder / "examples.nc", "examples", {}, {}, {"si_4ws": (maps, attributes)})
+    outputs = {f"{name}_figure": str(folder / "report" / f"{name}.png") for name in FIGURES}
+    outputs |= {
+        n: str(folder / "report" / f)
+        for n, f in (("index", "index.html"), ("metrics", "metrics.json"))
+    }
+    options = {"title": "A <small> campaign"}
+    stage.run(
+        **paths,
+        examples=str(folder / "examples.nc"),
+        **outputs,
+        options=options,
+        provenance=provenance("report") | {"options": options},
+    )
+    return Path(outputs["index"]).read_text(), json.loads(Path(outputs["metrics"]).read_text())
+
+
+def test_metrics_hold_what_was_promised(tmp_path):
+    _, metrics = build(tmp_path, records())
+    assert metrics["synthetic_test"]["compress"]["0.001"] == ROW
+    real = metrics["first_principles"]["si_4ws"]
+    assert real["compress"]["0.001"]["autoencoder"] == 0.2
+    assert real["superresolve"]["trilinear"] == 0.6
+    assert real["classify"]["latent"] == "diamond"
+    assert metrics["materials"]["rejected"] == {"imaginary modes": 2}
+    assert metrics["materials"]["bases"] == {"s": 8}
+    assert metrics["matrices"] == 96
+    assert metrics["wall_time"]["train"] == 3.0
+    assert metrics["wall_time"]["lattice"] == 5.0
+    assert metrics["code"]["compress"].startswith("compress")
+    assert metrics["options"]["train"] == {"of": "train"}
+    assert "numpy" in metrics["versions"]
+
+
+def test_the_page_stands_alone(tmp_path):
+    html, _ = build(tmp_path, records())
+    images = re.findall(r'src="([^"]*)"', html)
+    assert len(images) == len(FIGURES)
+    assert all(source.startswith("data:image/png;base64,") for source in images)
+    assert "http" not in re.sub(r"base64,[^\"]*", "", html)
+    assert "A &lt;small&gt; campaign" in html
+
+
+def test_missing_numbers_become_dashes(tmp_path):
+    found = copy.deepcopy(records())
+    compress = found["compress"]
+    for table in (compress["synthetic_test"], *compress["first_principles"].values()):
+        for row in table.values():
+            row["autoencoder"] = row["pca"] = None
+    found["superresolve"]["first_principles"]["si_4ws"]["autoencoder"] = None
+    found["classify"]["synthetic_test"] |= {"latent": None, "confusion": {}, "reason": "one class"}
+    found["history"]["columns"] = {"step": [10], "train": [0.5]}
+    html, metrics = build(tmp_path, found)
+    assert metrics["synthetic_test"]["compress"]["0.01"]["autoencoder"] is None
+    assert '<td class="n">-</td>' in html
+
+
+def test_bounds_and_the_autoencoder_are_no_classical_methods():
+    assert best_classical(ROW, ["orbits"]) == ("pca", 0.3)
+    assert best_classical({"autoencoder": 0.1, "svd": None}, []) is None
+
+
+def test_the_winner_is_said_honestly():
+    table = {
+        "0.001": ROW,
+        "0.01": {"autoencoder": 0.4, "svd": 0.398},
+        "0.1": {"autoencoder": 0.4, "svd": 0.3},
+    }
+    compress = {"synthetic_test": table, "first_principles": {}, "bounds": ["orbits"]}
+    assert [row["winner"] for row in page.headline(compress)] == [
+        "autoencoder",
+        "equal",
+        "classical",
+    ]
+
+
+@pytest.mark.parametrize(("error", "cases"), [(0.2, "2 of 2"), (0.9, "0 of 2")])
+def test_the_caption_counts_wins(error, cases):
+    found = records()["compress"]
+    table = {b: {"autoencoder": error, "svd": 0.5} for b in ("0.001", "0.01")}
+    assert cases in captions.compression(found | {"first_principles": {"si_4ws": table}})

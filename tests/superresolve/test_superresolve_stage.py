@@ -1,0 +1,76 @@
+"""The superresolve stage: hidden points only, exact where a method should be, meshes refused."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from learning_files import StandInCodec, blocks, provenance, write_inputs
+from material_blocks import make_block
+
+from ephforge.core.blocks import on_grid
+from ephforge.core.errors import EphforgeError
+from ephforge.superresolve import methods, stage
+
+
+def run(folder, monkeypatch, coarse=(1, 1, 1), codec=None):
+    monkeypatch.setattr(stage, "load_codec", lambda path: codec or StandInCodec())
+    options = {"coarse_q_mesh": list(coarse)}
+    paths = write_inputs(folder, blocks(), real=("diamond", "rocksalt"))
+    stage.run(**paths, options=options, provenance=provenance("superresolve", options))
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_every_method_has_an_error(tmp_path, monkeypatch):
+    record = run(tmp_path, monkeypatch)
+    assert set(record["synthetic_test"]) == set(methods.METHODS)
+    for row in record["first_principles"].values():
+        assert set(row) == set(methods.METHODS)
+        assert all(0 < error < 1 for error in row.values())
+
+
+def test_what_does_not_apply_is_null_with_a_reason(tmp_path, monkeypatch):
+    record = run(tmp_path, monkeypatch, codec=StandInCodec(modes=3))
+    assert record["first_principles"]["diamond_2"]["autoencoder"] is None
+    assert "too many modes" in record["reasons"]["diamond_2"]["autoencoder"]
+
+
+def test_only_hidden_points_count():
+    block = make_block("fcc")
+    grid = on_grid(block)
+    assert methods.hidden_error(grid, block, (2, 2, 2)) == 0
+    wrong = grid.copy()
+    wrong[..., 0] += 100  # q = 0 is given
+    assert methods.hidden_error(wrong, block, (2, 2, 2)) == 0
+    wrong[..., 1] *= 2  # q = (0, 0, 1/4) is not
+    hidden = np.array([any(i % 2 for i in np.unravel_index(q, (4, 4, 4))) for q in range(64)])
+    expected = np.linalg.norm(grid[..., 1]) / np.linalg.norm(grid[..., hidden])
+    assert methods.hidden_error(wrong, block, (2, 2, 2)) == pytest.approx(expected)
+
+
+def test_interpolation_of_a_constant_is_exact():
+    block = make_block("fcc")
+    constant = dataclasses.replace(block, g=np.full_like(block.g, 5.0))
+    for method in ("trilinear", "cubic", "fourier"):
+        rebuilt = methods.interpolated(constant, (2, 2, 2), method, 1.0)
+        assert methods.hidden_error(rebuilt, constant, (2, 2, 2)) < 1e-12
+
+
+def test_tuning_takes_the_power_with_the_smallest_error():
+    """A material whose |g|^2 is a plane wave below Nyquist: power 2 is exact for Fourier."""
+    block = make_block("cscl", q_mesh=(4, 4, 4), noise=0.0, bands=1)
+    squared = dataclasses.replace(block, g=np.sqrt(block.g))
+    tuning = methods.tune([squared], {}, (2, 2, 2))
+    errors = {
+        p: methods.hidden_error(
+            methods.interpolated(squared, (2, 2, 2), "fourier", p), squared, (2, 2, 2)
+        )
+        for p in (0.5, 1.0, 2.0)
+    }
+    assert tuning.powers["fourier"] == min(errors, key=errors.get)
+
+
+@pytest.mark.parametrize("coarse", [(2, 2, 2), (3, 1, 1)])
+def test_meshes_that_leave_nothing_to_refine_are_refused(tmp_path, monkeypatch, coarse):
+    with pytest.raises(EphforgeError, match="coarse_q_mesh"):
+        run(tmp_path, monkeypatch, coarse)
