@@ -30,7 +30,9 @@ def fit_probe(
     """Fit on training materials; None where they are all of one class."""
     if len(set(labels)) < 2:
         return None
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_ITERATIONS, tol=1e-3))
+    pipeline = make_pipeline(
+        StandardScaler(), LogisticRegression(max_iter=MOST_ITERATIONS, tol=1e-3)
+    )
     possible = _folds(labels, families, folds)
     if possible is None:
         return Probe(pipeline.fit(features_if, labels), None)
