@@ -5,9 +5,8 @@ import logging
 import os
 import sys
 
-# the one stage whose kernels may use threads; ephforge/core/__init__.py says why, and imports jax
-if snakemake.rule == "train" and "multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
-    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=true"
+# the size of XLA's thread pool, read when jax is imported; ephforge/core/__init__.py says why
+os.environ["NPROC"] = str(snakemake.threads)
 
 from ephforge.core.errors import EphforgeError
 

@@ -47,7 +47,7 @@ rule coupling:
         "logs/coupling/{shard}.log",
     benchmark:
         "benchmarks/coupling/{shard}.tsv"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda _, attempt: 6_000 * attempt,
         runtime=lambda _, attempt: 60 * attempt,

@@ -1,9 +1,17 @@
 """Concepts every stage shares: units, meshes, symmetry, the real-space model, files.
 
-Importing this package turns on double precision in JAX: phonon frequencies and couplings
-are small differences of large numbers.  Networks ask for float32 where they want it.
+Importing this package settles two things about JAX.  Double precision is on: phonon
+frequencies and couplings are small differences of large numbers; networks ask for float32
+where they want it.  And XLA's CPU thread pool has one thread unless NPROC says otherwise:
+two batched eigenproblems of one kernel that run side by side in a pool of two wait for each
+other for ever (docs/notes/02-lapack-deadlock.md), and a campaign is parallel over processes
+anyway.  Training, which calls no LAPACK, gets its threads from workflow/run_stage.py.
 """
 
-import jax
+import os
+
+os.environ.setdefault("NPROC", "1")
+
+import jax  # noqa: E402  (its thread pool reads NPROC)
 
 jax.config.update("jax_enable_x64", True)
