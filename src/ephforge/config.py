@@ -124,8 +124,6 @@ class Train(Section):
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
     features: int = Field(128, ge=8, le=2048, description="channels of the hidden layers")
     layers: int = Field(2, ge=1, le=16, description="convolution layers on each side")
-    latent_channels: int = Field(256, ge=1, description="latent channels per latent point")
-    latent_mesh: Mesh = Field((2, 2, 2), description="mesh of latent points, in k and in k+q")
     steps: int = Field(3000, ge=1, description="optimiser steps")
     batch_size: int = Field(8, ge=1, description="materials per step")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak of the cosine schedule")

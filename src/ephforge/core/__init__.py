@@ -12,6 +12,6 @@ import os
 
 os.environ.setdefault("NPROC", "1")
 
-import jax  # noqa: E402  (its thread pool reads NPROC)
+import jax
 
 jax.config.update("jax_enable_x64", True)

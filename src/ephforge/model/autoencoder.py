@@ -1,15 +1,19 @@
 """The convolutional autoencoder, for one material; map over materials at the edge.
 
-    encoder: |g| on orbits -> convolutions -> pool to latent points -> channels z[l, c]
-    decoder: z -> spread to orbits -> convolutions -> |g| on orbits
+    encoder   |g| -> |g| + convolutions(|g|) -> linear transform -> first n coefficients
+    decoder   coefficients -> linear transform back -> + convolutions -> |g|
 
-Bands and modes are channels of one block; missing ones (fewer bands or modes than the widest
-material) are masked.  Convolutions are periodic in k, in k+q and at fixed q, constant on
-shells of steps, and evaluated on one representative per symmetry orbit (geometry.py).
-Latent channels are nested: any leading part of them decodes, so one model serves all budgets.
+The linear transform (transform.py) starts as the best linear code of n numbers; both
+convolutional paths start at zero and learn what it cannot do: the encoder bends the
+coefficients, the decoder restores what the missing ones took away.  Coefficients are nested:
+any leading part decodes, so one model serves all budgets.  For refinement in q the decoder
+starts from the best linear guess instead.
 
-Axes   o orbits      x  band-band-mode channels   i,j  hidden channels
-       l latent points   c  latent channels        h   harmonics
+Convolutions are periodic in k, in k+q and at fixed q, constant on shells of steps, and
+evaluated on one representative per symmetry orbit (geometry.py).
+
+Axes   o orbits      x  band-band-mode channels    i,j  hidden channels
+       h harmonics   t  side information
 """
 
 from typing import NamedTuple
@@ -19,29 +23,38 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from ephforge.model.geometry import MOVE_CENTRES, POOL_CENTRES
+from ephforge.model.geometry import N_HARMONICS, N_MOVES, Geometry
+from ephforge.model.transform import Linear
 
-N_MOVES = 3 * len(MOVE_CENTRES)
-N_POOLS = len(POOL_CENTRES) ** 3
-N_SIDE = 2  # harmonics aside: one flag (orbit given or hidden) and one constant
+N_FACTS = 2  # logarithm of the expected missing share, and a constant
 
 
 class Shape(NamedTuple):
-    """Sizes of a network; everything else about a material comes with its geometry.
+    """Sizes of a network.
 
     Attributes:
       bands, modes: widest block that fits; channels = bands * bands * modes.
-      features, layers: hidden channels and residual convolutions on each side.
-      latent_channels: per latent point, even.
-      harmonics: invariant position features per orbit.
+      features, layers: hidden channels and residual convolutions of each path.
     """
 
     bands: int
     modes: int
     features: int
     layers: int
-    latent_channels: int
-    harmonics: int
+
+
+class Task(NamedTuple):
+    """What the decoder may know of one material.
+
+    Attributes:
+      n_kept: leading coefficients that are stored.
+      given_o: orbits that are given; all of them when compressing.
+      is_refinement: guess from the given orbits instead of decoding coefficients.
+    """
+
+    n_kept: Int[Array, ""]
+    given_o: Bool[Array, " o"]
+    is_refinement: Bool[Array, ""]
 
 
 class ShellConvolution(nnx.Module):
@@ -75,106 +88,95 @@ class Residual(nnx.Module):
         return x_oi + self.convolve(nnx.gelu(self.widen(self.norm(x_oi))), moves_roo)
 
 
-class Encoder(nnx.Module):
-    """Orbits to latent points; a linear path runs beside the convolutions."""
+class Path(nnx.Module):
+    """Convolutions from |g| on orbits to a correction of it; zero before training."""
 
     def __init__(self, shape: Shape, rngs: nnx.Rngs):
         channels = shape.bands**2 * shape.modes
-        self.enter = nnx.Linear(2 * channels + shape.harmonics + N_SIDE, shape.features, rngs=rngs)
-        self.blocks = nnx.List([Residual(shape.features, rngs) for _ in range(shape.layers)])
-        self.leave = nnx.Linear(
-            N_POOLS * (shape.features + channels), shape.latent_channels, rngs=rngs
-        )
-
-    def __call__(
-        self,
-        g_ox: Float[Array, "o x"],
-        is_real_x: Bool[Array, " x"],
-        is_given_o: Bool[Array, " o"],
-        geometry,
-    ) -> Float[Array, "l c"]:
-        given_o1 = is_given_o.astype(g_ox.dtype)[:, None]
-        seen_ox = g_ox * given_o1
-        real_ox = jnp.broadcast_to(is_real_x.astype(g_ox.dtype), g_ox.shape)
-        side = [real_ox, geometry.harmonics_oh, given_o1, jnp.ones_like(given_o1)]
-        h_oi = self.enter(jnp.concatenate([seen_ox, *side], axis=-1))
-        for block in self.blocks:
-            h_oi = block(h_oi, geometry.moves_roo)
-        both_oi = jnp.concatenate([h_oi, seen_ox], axis=-1)
-        pooled_jli = jnp.einsum("jlo,oi->jli", geometry.pool_jlo, both_oi)
-        n_latent = pooled_jli.shape[1]
-        return self.leave(pooled_jli.transpose(1, 0, 2).reshape(n_latent, -1))
-
-
-class Decoder(nnx.Module):
-    """Latent points to orbits; a linear path runs beside the convolutions."""
-
-    def __init__(self, shape: Shape, rngs: nnx.Rngs):
-        channels = shape.bands**2 * shape.modes
-        self.enter = nnx.Linear(
-            shape.latent_channels, N_POOLS * shape.features, use_bias=False, rngs=rngs
-        )
-        self.place = nnx.Linear(channels + shape.harmonics, shape.features, rngs=rngs)
+        n_in = 2 * channels + N_HARMONICS + 1 + N_FACTS
+        self.enter = nnx.Linear(n_in, shape.features, rngs=rngs)
         self.blocks = nnx.List([Residual(shape.features, rngs) for _ in range(shape.layers)])
         self.norm = nnx.RMSNorm(shape.features, rngs=rngs)
-        self.leave = nnx.Linear(shape.features, channels, rngs=rngs)
-        self.linear = nnx.Linear(shape.features, channels, rngs=rngs)
+        zeros = nnx.initializers.zeros
+        self.leave = nnx.Linear(shape.features, channels, kernel_init=zeros, rngs=rngs)
 
-    def __call__(
-        self, z_lc: Float[Array, "l c"], is_real_x: Bool[Array, " x"], geometry
-    ) -> Float[Array, "o x"]:
-        z_pc = unfold_latent(z_lc, geometry.source_p, geometry.is_swapped_p)
-        spread_pji = self.enter(z_pc).reshape(len(z_pc), N_POOLS, -1)
-        first_oi = jnp.einsum("jop,pji->oi", geometry.spread_jop, spread_pji)
-        real_ox = jnp.broadcast_to(is_real_x.astype(z_lc.dtype), (len(first_oi), len(is_real_x)))
-        h_oi = first_oi + self.place(jnp.concatenate([real_ox, geometry.harmonics_oh], axis=-1))
+    def hidden(self, g_ox, real_x, given_o, facts_t, geometry: Geometry) -> Float[Array, "o i"]:
+        """Features of every orbit."""
+        n_orbits = len(g_ox)
+        everywhere = jnp.concatenate([real_x.astype(g_ox.dtype), facts_t])
+        side = [
+            jnp.broadcast_to(everywhere, (n_orbits, len(everywhere))),
+            geometry.harmonics_oh,
+            given_o.astype(g_ox.dtype)[:, None],
+        ]
+        h_oi = self.enter(jnp.concatenate([g_ox, *side], axis=-1))
         for block in self.blocks:
             h_oi = block(h_oi, geometry.moves_roo)
-        return self.leave(nnx.gelu(self.norm(h_oi))) + self.linear(h_oi)
+        return self.norm(h_oi)
+
+    def __call__(self, g_ox, real_x, given_o, facts_t, geometry: Geometry) -> Float[Array, "o x"]:
+        return self.leave(nnx.gelu(self.hidden(g_ox, real_x, given_o, facts_t, geometry)))
 
 
 class Autoencoder(nnx.Module):
-    """Encoder and decoder with Hermitian symmetry imposed on what comes out."""
+    """Encoder and decoder around the linear transform, Hermitian on the way out."""
 
     def __init__(self, shape: Shape, rngs: nnx.Rngs):
-        if shape.latent_channels % 2:
-            raise ValueError("latent_channels must be even: halves change places under k <-> k+q")
         self.shape = shape
-        self.encoder = Encoder(shape, rngs)
-        self.decoder = Decoder(shape, rngs)
+        self.encoder = Path(shape, rngs)
+        self.decoder = Path(shape, rngs)
 
-    def encode(self, g_ox, is_real_x, is_given_o, geometry) -> Float[Array, "l c"]:
-        """Latent channels of a normalised block (root mean square 1)."""
-        return self.encoder(g_ox, is_real_x, is_given_o, geometry)
+    def encode(
+        self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
+    ) -> tuple[Float[Array, "i c"], Float[Array, "j d"]]:
+        """Coefficients of a block with rms 1; those beyond the first n are zero."""
+        missing, facts_t = _missing(linear, task.n_kept)
+        correction_ox = self.encoder(g_ox, real_x, task.given_o, facts_t, geometry)
+        return coefficients(g_ox + missing * correction_ox * real_x, task.n_kept, geometry, linear)
 
-    def decode(self, z_lc, is_real_x, geometry) -> Float[Array, "o x"]:
-        """Normalised block from latent channels; zero on masked channels."""
-        g_ox = self.decoder(z_lc, is_real_x, geometry)
-        bands, modes = self.shape.bands, self.shape.modes
-        return hermitian_part(g_ox, geometry.partner_o, bands, modes) * is_real_x
+    def decode(
+        self, first_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
+    ) -> Float[Array, "o x"]:
+        """Block from its linear reconstruction or linear guess."""
+        missing, facts_t = _missing(linear, task.n_kept)
+        missing = jnp.where(task.is_refinement, 1.0, missing)
+        correction_ox = self.decoder(first_ox, real_x, task.given_o, facts_t, geometry)
+        found_ox = first_ox + missing * correction_ox * real_x
+        return hermitian_part(found_ox, geometry.partner_o, self.shape.bands, self.shape.modes)
 
-    def __call__(self, g_ox, is_real_x, is_given_o, n_kept, geometry) -> Float[Array, "o x"]:
-        """Reconstruction from the first n_kept latent channels of every latent point."""
-        z_lc = keep_leading(self.encode(g_ox, is_real_x, is_given_o, geometry), n_kept)
-        return self.decode(z_lc, is_real_x, geometry)
+    def __call__(
+        self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
+    ) -> Float[Array, "o x"]:
+        """Reconstruction of a block with rms 1."""
+        kept = self.encode(g_ox, real_x, task, geometry, linear)
+        stored_ox = from_coefficients(*kept, geometry, linear)
+        guess_ox = linear.guess_oo @ jnp.where(task.given_o[:, None], g_ox, 0)
+        first_ox = jnp.where(task.is_refinement, guess_ox, stored_ox)
+        return self.decode(first_ox, real_x, task, geometry, linear)
 
 
-def keep_leading(z_lc: Float[Array, "l c"], n_kept: Int[Array, ""]) -> Float[Array, "l c"]:
-    """Zero all but the first n_kept channels."""
-    return jnp.where(jnp.arange(z_lc.shape[-1]) < n_kept, z_lc, 0)
+def coefficients(g_ox: Float[Array, "o x"], n_kept, geometry: Geometry, linear: Linear):
+    """The first n coefficients of the linear transform, the others zero."""
+    y_ox = g_ox * jnp.sqrt(geometry.weight_o)[:, None]
+    even_ic = linear.even_oi.T @ y_ox @ linear.even_xc
+    odd_ic = linear.odd_oi.T @ y_ox @ linear.odd_xc
+    even_ic = jnp.where(linear.rank_even_ic < n_kept, even_ic, 0)
+    return even_ic, jnp.where(linear.rank_odd_ic < n_kept, odd_ic, 0)
 
 
-def unfold_latent(
-    z_lc: Float[Array, "l c"], source_p: Int[Array, " p"], is_swapped_p: Bool[Array, " p"]
-) -> Float[Array, "p c"]:
-    """All latent points from the stored ones.
+def from_coefficients(even_ic, odd_ic, geometry: Geometry, linear: Linear) -> Float[Array, "o x"]:
+    """Block from coefficients: the transform is orthonormal."""
+    even_ox = linear.even_oi @ even_ic @ linear.even_xc.T
+    odd_ox = linear.odd_oi @ odd_ic @ linear.odd_xc.T
+    return (even_ox + odd_ox) / jnp.sqrt(geometry.weight_o)[:, None]
 
-    The Hermitian partner of a point has even and odd channels exchanged, so that a leading
-    part of the channels stays a leading part.
-    """
-    z_pc = z_lc[source_p]
-    swapped_pc = z_pc.reshape(len(z_pc), -1, 2)[..., ::-1].reshape(z_pc.shape)
-    return jnp.where(is_swapped_p[:, None], swapped_pc, z_pc)
+
+def _missing(linear: Linear, n_kept):
+    """Expected relative error of the linear code, and what the paths are told of it."""
+    even = jnp.sum(jnp.where(linear.rank_even_ic < n_kept, 0, linear.share_even_ic))
+    odd = jnp.sum(jnp.where(linear.rank_odd_ic < n_kept, 0, linear.share_odd_ic))
+    missing = jnp.sqrt(even + odd)
+    return missing, jnp.stack([jnp.log10(missing + 1e-3), jnp.ones_like(missing)])
 
 
 def hermitian_part(
@@ -188,15 +190,13 @@ def hermitian_part(
 def relative_error(
     found_ox: Float[Array, "o x"], true_ox: Float[Array, "o x"], weight_o: Float[Array, " o"]
 ) -> Float[Array, ""]:
-    """||found - true|| / ||true|| over the full mesh, each orbit counted by its pairs."""
+    """||found - true|| / ||true||, each orbit counted with its weight."""
     squared = jnp.einsum("o,ox->", weight_o, (found_ox - true_ox) ** 2)
-    return jnp.sqrt(squared / jnp.einsum("o,ox->", weight_o, true_ox**2))
+    return jnp.sqrt(squared / jnp.einsum("o,ox->", weight_o, true_ox**2) + 1e-12)
 
 
 def assert_single_precision(module: nnx.Module) -> None:
     """Weights are float32; with x64 on, a stray double would make every activation double."""
-    wrong = {str(leaf.dtype) for leaf in jax.tree.leaves(nnx.state(module, nnx.Param))} - {
-        "float32"
-    }
-    if wrong:
-        raise TypeError(f"network weights must be float32, found {sorted(wrong)}")
+    dtypes = {str(leaf.dtype) for leaf in jax.tree.leaves(nnx.state(module, nnx.Param))}
+    if dtypes != {"float32"}:
+        raise TypeError(f"network weights must be float32, found {sorted(dtypes)}")

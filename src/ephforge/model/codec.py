@@ -4,7 +4,7 @@ This is what the task stages use.  They hand over a Block and get |g| on orbits 
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from jaxtyping import Bool, Float
 from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, Variable, read
-from ephforge.model.autoencoder import Autoencoder, Shape
+from ephforge.model.autoencoder import Autoencoder, Shape, Task
 from ephforge.model.geometry import Geometry, geometry_of
+from ephforge.model.transform import Linear, Statistics, linear_of
 
-SCALE_NUMBERS = 1  # the root mean square |g| is stored beside the latent channels
+SCALE_NUMBERS = 1  # the root mean square |g| is stored beside the coefficients
 
 
 def scale_of(block: Block) -> float:
@@ -53,99 +54,106 @@ def is_real_channel(block: Block, bands: int, modes: int) -> Bool[np.ndarray, " 
     return (has_band[:, None, None] & has_band[None, :, None] & has_mode).reshape(-1)
 
 
+def kept_numbers(block: Block, budget: float) -> int:
+    """Coefficients that a budget pays for, the scale being paid first."""
+    m, n, v, _ = block.g.shape
+    full = m * n * v * block.orbits.orbit_kq.size
+    return max(0, math.floor(budget * full) - SCALE_NUMBERS)
+
+
 @dataclass(frozen=True)
 class Codec:
-    """A network with its weights and the latent mesh it was trained with."""
+    """A network with its weights, and the statistics of its linear transform."""
 
     network: Autoencoder
-    latent_mesh: tuple[int, int, int]
+    statistics: Statistics
 
     def compress(self, block: Block, budget: float) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV after encoding to at most budget * (numbers in the full grid) numbers."""
-        return self._reconstruct(block, np.ones(len(block.orbits.size_o), bool), budget)
+        everything_o = np.ones(len(block.orbits.size_o), bool)
+        return self._run(
+            block, everything_o, min(self._available(block), kept_numbers(block, budget))
+        )
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
-        """|g| in meV on all orbits from the given ones; the others are not looked at.
-
-        The scale is taken from the given orbits too.
-        """
-        hidden = np.where(given_o, block.g, 0.0)
+        """|g| in meV on all orbits from the given ones; the others are not looked at."""
+        hidden = np.where(given_o, block.g, 0.0).astype(block.g.dtype)
+        seen = replace(block, g=hidden, g_grid=None)
         size_o = block.orbits.size_o
-        # the scale that the given orbits suggest for the whole block
-        share = size_o[given_o].sum() / size_o.sum()
-        seen = replace(block, g=hidden.astype(block.g.dtype), g_grid=None)
-        return self._reconstruct(seen, given_o, 1.0, 1 / math.sqrt(share))
+        # the scale of what is seen stands for the whole block
+        factor = math.sqrt(size_o.sum() / size_o[given_o].sum())
+        found = self._run(seen, given_o, None, factor)
+        return np.where(given_o, block.g, found)
 
     def stored_numbers(self, block: Block, budget: float) -> int:
-        """Numbers stored at a budget: latent channels kept and the scale."""
-        geometry = geometry_of(block, self.latent_mesh)
-        n_latent = geometry.pool_jlo.shape[1]
-        return self._kept_channels(block, n_latent, budget) * n_latent + SCALE_NUMBERS
+        """Numbers stored at a budget: coefficients kept and the scale."""
+        return min(self._available(block), kept_numbers(block, budget)) + SCALE_NUMBERS
 
     def features(self, block: Block) -> Float[np.ndarray, " f"]:
-        """Latent channels averaged over the latent points, and their spread: fixed length."""
-        z_lc, geometry = self._encode(block, np.ones(len(block.orbits.size_o), bool), 1.0)
-        weight_p = geometry.spread_jop[0].sum(axis=0)
-        weight_l = np.bincount(geometry.source_p, weight_p, minlength=len(z_lc))
-        weight_l = weight_l / weight_l.sum()
-        mean_c = weight_l @ z_lc
-        return np.concatenate([mean_c, np.sqrt(weight_l @ (z_lc - mean_c) ** 2)])
+        """Mean and spread over the mesh of the encoder's features: fixed length.
 
-    def _kept_channels(self, block: Block, n_latent: int, budget: float) -> int:
-        m, n, v, _ = block.g.shape
-        full = m * n * v * math.prod(block.k_mesh) * math.prod(block.q_mesh)
-        kept = (math.floor(budget * full) - SCALE_NUMBERS) // n_latent
-        return max(0, min(kept, self.network.shape.latent_channels))
+        Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
+        """
+        given_o = np.ones(len(block.orbits.size_o), bool)
+        arguments = self._arguments(block, given_o, self._available(block))
+        hidden_oi = np.asarray(_features(*self._split, *arguments), dtype=float)
+        weight_o = geometry_of(block).weight_o
+        mean_i = weight_o @ hidden_oi
+        return np.concatenate([mean_i, np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)])
 
-    def _encode(self, block: Block, given_o, scale_factor: float):
+    def _available(self, block: Block) -> int:
+        """Coefficients that are not fixed by Hermiticity."""
+        m, n, v, o = block.g.shape
+        fixed = int(np.sum(block.orbits.partner_o == np.arange(o)))
+        return n * v * ((m + 1) * (o + fixed) // 2 + (m - 1) * (o - fixed) // 2) // 2
+
+    @cached_property
+    def _split(self):
+        return nnx.split(self.network)
+
+    def _arguments(self, block: Block, given_o, n_kept: int | None, factor: float = 1.0):
         shape = self.network.shape
-        geometry = geometry_of(block, self.latent_mesh)
-        g_ox = channels_of(block, shape.bands, shape.modes) / np.float32(scale_factor)
+        g_ox = channels_of(block, shape.bands, shape.modes) / np.float32(factor)
         real_x = is_real_channel(block, shape.bands, shape.modes)
-        return np.asarray(self._encode_jit(g_ox, real_x, given_o, geometry)), geometry
+        task = Task(np.int32(n_kept or 0), given_o, np.bool_(n_kept is None))
+        return g_ox, real_x, task, geometry_of(block), linear_of(block, self.statistics, given_o)
 
-    def _reconstruct(self, block: Block, given_o, budget: float, scale_factor: float = 1.0):
+    def _run(self, block: Block, given_o, n_kept: int | None, factor: float = 1.0):
         shape = self.network.shape
-        z_lc, geometry = self._encode(block, given_o, scale_factor)
-        kept = self._kept_channels(block, len(z_lc), budget)
-        z_lc = np.where(np.arange(z_lc.shape[1]) < kept, z_lc, np.float32(0))
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        g_ox = np.maximum(np.asarray(self._decode_jit(z_lc, real_x, geometry)), 0.0)
+        found_ox = _reconstruct(*self._split, *self._arguments(block, given_o, n_kept, factor))
+        g_ox = np.maximum(np.asarray(found_ox, dtype=float), 0.0)
         g_omnv = g_ox.reshape(-1, shape.bands, shape.bands, shape.modes)
         m, _, v, _ = block.g.shape
-        scale = scale_of(block) * scale_factor
-        return scale * g_omnv[:, :m, :m, :v].transpose(1, 2, 3, 0).astype(float)
-
-    @cached_property
-    def _encode_jit(self):
-        graph, weights = nnx.split(self.network)
-        return partial(_encode, graph, weights)
-
-    @cached_property
-    def _decode_jit(self):
-        graph, weights = nnx.split(self.network)
-        return partial(_decode, graph, weights)
+        return scale_of(block) * factor * g_omnv[:, :m, :m, :v].transpose(1, 2, 3, 0)
 
 
 @partial(jax.jit, static_argnums=0)
-def _encode(graph, weights, g_ox, real_x, given_o, geometry: Geometry):
-    return nnx.merge(graph, weights).encode(g_ox, real_x, given_o, geometry)
+def _reconstruct(graph, weights, g_ox, real_x, task: Task, geometry: Geometry, linear: Linear):
+    return nnx.merge(graph, weights)(g_ox, real_x, task, geometry, linear)
 
 
 @partial(jax.jit, static_argnums=0)
-def _decode(graph, weights, z_lc, real_x, geometry: Geometry):
-    return nnx.merge(graph, weights).decode(z_lc, real_x, geometry)
+def _features(graph, weights, g_ox, real_x, task: Task, geometry: Geometry, linear: Linear):
+    facts_t = jnp.array([0.0, 1.0], jnp.float32)
+    network = nnx.merge(graph, weights)
+    return network.encoder.hidden(g_ox, real_x, task.given_o, facts_t, geometry)
 
 
-def weight_variables(network: Autoencoder) -> dict[str, Variable]:
-    """Weights as they stand in a file: one array per parameter, named by its path."""
-    leaves = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.state(network, nnx.Param)))
-    return {
-        _path_name(path): Variable(
-            np.asarray(leaf), tuple(f"length_{n}" for n in leaf.shape), "1", "network weights"
-        )
-        for path, leaf in leaves
+def codec_variables(codec: Codec) -> tuple[dict[str, Variable], dict, dict]:
+    """Weights, attributes and groups of statistics as they stand in a file."""
+    leaves = jax.tree_util.tree_leaves_with_path(
+        nnx.to_pure_dict(nnx.state(codec.network, nnx.Param))
+    )
+    weights = {
+        _path_name(path): _anonymous(np.asarray(leaf), "network weights") for path, leaf in leaves
     }
+    attributes = {"shape": codec.network.shape._asdict()}
+    groups = {}
+    for field, value in asdict(codec.statistics).items():
+        if isinstance(value, dict):
+            tables = {name: _anonymous(table, "training split") for name, table in value.items()}
+            groups[field] = (tables, {})
+    return weights, attributes, groups
 
 
 def codec_of(contents: Contents) -> Codec:
@@ -159,12 +167,17 @@ def codec_of(contents: Contents) -> Codec:
     )
     nnx.replace_by_pure_dict(state, values)
     nnx.update(network, state)
-    return Codec(network, tuple(contents.attributes["latent_mesh"]))
+    tables = {name: group.variables for name, group in contents.groups.items()}
+    return Codec(network, Statistics(shape.bands, shape.modes, **tables))
 
 
 def load_codec(path: str | Path) -> Codec:
     """Read results/train/autoencoder.nc."""
     return codec_of(read(path, "train"))
+
+
+def _anonymous(array, meaning: str) -> Variable:
+    return Variable(array, tuple(f"length_{n}" for n in array.shape), "1", meaning)
 
 
 def _path_name(path) -> str:

@@ -1,4 +1,4 @@
-"""What the network knows about a material's (k, q) mesh: shells, orbits, latent points.
+"""What the network knows about a material's (k, q) mesh: steps between orbits, and places.
 
 A convolution over a periodic mesh whose kernel depends on the length of the step only
 commutes with every symmetry of the crystal.  It can therefore be evaluated on one pair per
@@ -15,75 +15,56 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from ephforge.core.blocks import Block
-from ephforge.core.kpoints import mesh_indices, mesh_points, point_number, sum_index
+from ephforge.core.kpoints import mesh_indices, mesh_points, point_number
 from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
 
 MOVE_CENTRES = (0.27, 0.42)  # first and second shell of a 4x4x4 mesh, for all cubic lattices
 MOVE_WIDTH = 0.08
-POOL_CENTRES = (0.0, 0.27, 0.54)
-POOL_WIDTH = 0.17
 HARMONIC_SHELLS = 4
+N_HARMONICS = 3 * HARMONIC_SHELLS  # of k, k', q
+N_MOVES = 3 * len(MOVE_CENTRES)
 
 
 class Geometry(NamedTuple):
-    """Matrices of one material; letters o orbits, l stored latent points, p all latent points.
+    """Matrices of one material; o counts orbits.
 
     Attributes:
-      moves_roo: convolution matrices, one per kind of step and radial function.
-      pool_jlo: from orbits to stored latent points; rows sum to one.
-      spread_jop: from all latent points to orbits; rows sum to one.
+      moves_roo: convolution matrices, one per kind of step and radial function; rows sum to one.
       harmonics_oh: invariant plane-wave sums of k, k', q: where in the zone an orbit lies.
       weight_o: pairs per orbit / pairs.
       partner_o: orbit of (k+q, -q), bands exchanged.
-      source_p, is_swapped_p: which stored latent point fills a latent point, and whether
-        the halves of its channels change places (Hermitian partner).
     """
 
     moves_roo: Float[np.ndarray, "r o o"]
-    pool_jlo: Float[np.ndarray, "j l o"]
-    spread_jop: Float[np.ndarray, "j o p"]
     harmonics_oh: Float[np.ndarray, "o h"]
     weight_o: Float[np.ndarray, " o"]
     partner_o: Int[np.ndarray, " o"]
-    source_p: Int[np.ndarray, " p"]
-    is_swapped_p: Bool[np.ndarray, " p"]
 
 
-def geometry_of(block: Block, latent_mesh: tuple[int, int, int]) -> Geometry:
+def geometry_of(block: Block) -> Geometry:
     """Geometry of a block; cached, since materials of one cubic lattice share it."""
     crystal = block.crystal
     operations = reciprocal_operations(crystal.cell, crystal.positions, crystal.numbers)
     shape = crystal.cell / np.cbrt(abs(np.linalg.det(crystal.cell)))
-    # a cubic lattice gives the same bytes whatever its orientation-free size
+    # equal bytes for lattices that differ in size only
     key = np.round(shape, 6).tobytes()
-    return _geometry(key, operations.tobytes(), block.k_mesh, block.q_mesh, tuple(latent_mesh))
+    return _geometry(key, operations.tobytes(), block.k_mesh, block.q_mesh)
 
 
 @lru_cache(maxsize=256)
-def _geometry(shape: bytes, operations: bytes, k_mesh, q_mesh, latent_mesh) -> Geometry:
+def _geometry(shape: bytes, operations: bytes, k_mesh, q_mesh) -> Geometry:
     cell_33 = np.frombuffer(shape).reshape(3, 3)
     operations_g33 = np.frombuffer(operations, dtype=int).reshape(-1, 3, 3)
     orbits = pair_orbits(operations_g33, k_mesh, q_mesh)
-    latent = pair_orbits(operations_g33, latent_mesh, latent_mesh)
     reciprocal_33 = np.linalg.inv(cell_33).T  # rows; zone volume 1
-    independent_l = np.flatnonzero(latent.partner_o >= np.arange(len(latent.size_o)))
-    stored_p = np.minimum(latent.partner_o, np.arange(len(latent.size_o)))
-
-    closeness_jop = _closeness(reciprocal_33, orbits, latent, k_mesh, q_mesh, latent_mesh)
-    pool_jlo = (closeness_jop * orbits.size_o[None, :, None])[:, :, independent_l].swapaxes(1, 2)
-    spread_jop = closeness_jop * latent.size_o[None, None, :]
     return Geometry(
         moves_roo=_moves(reciprocal_33, orbits, k_mesh, q_mesh).astype(np.float32),
-        pool_jlo=_row_normalised(pool_jlo).astype(np.float32),
-        spread_jop=_row_normalised(spread_jop).astype(np.float32),
         harmonics_oh=_harmonics(cell_33, orbits, k_mesh, q_mesh).astype(np.float32),
         weight_o=(orbits.size_o / orbits.size_o.sum()).astype(np.float32),
         partner_o=orbits.partner_o,
-        source_p=np.searchsorted(independent_l, stored_p),
-        is_swapped_p=stored_p != np.arange(len(latent.size_o)),
     )
 
 
@@ -129,32 +110,6 @@ def _moves(reciprocal_33, orbits: Orbits, k_mesh, q_mesh) -> Float[np.ndarray, "
             np.add.at(matrix, (np.arange(n_orbits)[:, None], end_od), weight_d[None, :])
             matrices.append(_row_normalised(matrix))
     return np.stack(matrices)
-
-
-def _closeness(reciprocal_33, orbits, latent, k_mesh, q_mesh, latent_mesh):
-    """How near each orbit is to each latent point: products of radial functions of the
-    distances in k, in k' and in q, averaged over the orbit of the latent point."""
-    k_k3, q_q3, x_x3 = mesh_points(k_mesh), mesh_points(q_mesh), mesh_points(latent_mesh)
-    k_o, q_o = orbits.representative_o2.T
-    initial_o3, q_o3 = k_k3[k_o], q_q3[q_o]
-    final_o3 = initial_o3 + q_o3
-    final_xy = sum_index(latent_mesh, latent_mesh)
-
-    def radial_rox(points_o3):
-        difference = points_o3[:, None, :] - x_x3[None, :, :]
-        return _radial(periodic_length(difference, reciprocal_33), POOL_CENTRES, POOL_WIDTH)
-
-    a_rox, b_rox, c_rox = radial_rox(initial_o3), radial_rox(final_o3), radial_rox(q_o3)
-    n_x = len(x_x3)
-    pairs = np.einsum(
-        "aox,boxy,coy->abcoxy",
-        a_rox,
-        b_rox[:, :, final_xy],
-        c_rox,
-    ).reshape(len(POOL_CENTRES) ** 3, len(initial_o3), n_x * n_x)
-    closeness = np.zeros((*pairs.shape[:2], len(latent.size_o)))
-    np.add.at(closeness.transpose(2, 0, 1), latent.orbit_kq.ravel(), pairs.transpose(2, 0, 1))
-    return closeness / latent.size_o
 
 
 def _harmonics(cell_33, orbits, k_mesh, q_mesh) -> Float[np.ndarray, "o h"]:

@@ -1,8 +1,8 @@
 """The training loop: pure steps, one readable function around them.
 
-Loss: mean logarithm of the relative error ||found - g|| / ||g||.  Each material of a batch
-keeps a random number of leading latent channels, log-uniform, so that every budget is
-trained; a share of the steps hides all orbits off the coarse q mesh and asks for them back.
+Loss: mean logarithm of the relative error ||found - g|| / ||g||.  Each material of a batch is
+given a random budget, log-uniform, so that every budget is trained; a share of the steps hides
+all orbits off the coarse q mesh and asks for them back, counting the error on those.
 Batches and draws depend on the step number only, so a resumed run repeats an unbroken one.
 """
 
@@ -15,11 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jaxtyping import Float
 
-from ephforge.model.autoencoder import Autoencoder, assert_single_precision, relative_error
+from ephforge.model.autoencoder import (
+    Autoencoder,
+    Task,
+    assert_single_precision,
+    relative_error,
+)
 from ephforge.train.batches import Batch, cut, draw_batch
 
-LEAST_KEPT = 8  # latent channels per point
+BUDGETS = (5e-4, 2e-2)  # range that training draws from; above it the linear code is complete
+VALIDATED_BUDGETS = (0.001, 0.003, 0.01)
 AVERAGE_DECAY = 0.998  # of the weights that are validated and stored
 
 
@@ -61,41 +68,44 @@ def make_trainer(network: Autoencoder, options: dict) -> Trainer:
         optax.adamw(rate, weight_decay=options["weight_decay"]),
     )
 
-    def loss(weights, batch, given_io, kept_i):
-        error_i = batch_errors(graph, weights, batch, given_io, kept_i)
+    def loss(weights, batch, task_i):
+        error_i = batch_errors(graph, weights, batch, task_i)
         return jnp.mean(jnp.log(error_i + 1e-6)), error_i
 
     @jax.jit
-    def update(weights, average, optimiser_state, batch, given_io, kept_i):
-        gradients, error_i = jax.grad(loss, has_aux=True)(weights, batch, given_io, kept_i)
+    def update(weights, average, optimiser_state, batch, task_i):
+        gradients, error_i = jax.grad(loss, has_aux=True)(weights, batch, task_i)
         change, optimiser_state = optimiser.update(gradients, optimiser_state, weights)
         weights = optax.apply_updates(weights, change)
         average = optax.incremental_update(weights, average, 1 - AVERAGE_DECAY)
         return weights, average, optimiser_state, jnp.mean(error_i)
 
     @jax.jit
-    def evaluate(weights, batch, given_io, kept_i):
-        return batch_errors(graph, weights, batch, given_io, kept_i)
+    def evaluate(weights, batch, task_i):
+        return batch_errors(graph, weights, batch, task_i)
 
     start = State(0, weights, weights, optimiser.init(weights), weights, math.inf)
     return Trainer(graph, start, update, evaluate)
 
 
-def batch_errors(graph, weights, batch: Batch, given_io, kept_i):
-    """Relative error of each material, normalised by what is given of it."""
+def batch_errors(graph, weights, batch: Batch, task_i: Task):
+    """Relative error of each material; of a refinement, on the orbits that were not given."""
     network = nnx.merge(graph, weights)
 
-    def error(g_ox, real_x, given_o, kept, geometry):
-        seen_o = geometry.weight_o * given_o
+    def error(g_ox, real_x, task, geometry, linear):
+        weight_o = geometry.weight_o
+        seen_o = weight_o * task.given_o
+        # a refinement knows the scale of what it is given only
         seen_square = jnp.einsum("o,ox->", seen_o, g_ox**2) / jnp.sum(seen_o)
-        all_square = jnp.einsum("o,ox->", geometry.weight_o, g_ox**2)
-        g_ox = g_ox * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-12))
-        found_ox = network(g_ox, real_x, given_o, kept, geometry)
+        all_square = jnp.einsum("o,ox->", weight_o, g_ox**2)
+        g_ox = g_ox * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
+        found_ox = network(g_ox, real_x, task, geometry, linear)
         if found_ox.dtype != jnp.float32:
             raise TypeError(f"network computed in {found_ox.dtype}, expected float32")
-        return relative_error(found_ox, g_ox, geometry.weight_o)
+        asked_o = jnp.where(task.is_refinement, weight_o - seen_o, weight_o)
+        return relative_error(found_ox, g_ox, asked_o)
 
-    return jax.vmap(error)(batch.g_iox, batch.real_ix, given_io, kept_i, batch.geometry)
+    return jax.vmap(error)(batch.g_iox, batch.real_ix, task_i, batch.geometry, batch.linear)
 
 
 def train(
@@ -116,9 +126,9 @@ def train(
     recent = []
     for step in range(state.step, options["steps"]):
         rng = np.random.default_rng([options["seed"], step])
-        batch, given_io, kept_i = draw_task(training, options, rng)
+        batch, task_i = draw_task(training, options, rng)
         weights, average, optimiser, error = trainer.update(
-            state.weights, state.average, state.optimiser, batch, given_io, kept_i
+            state.weights, state.average, state.optimiser, batch, task_i
         )
         state = State(step + 1, weights, average, optimiser, state.best, state.best_error)
         recent.append(error)
@@ -130,35 +140,48 @@ def train(
     return state
 
 
-def draw_task(classes: list[Batch], options: dict, rng: np.random.Generator):
-    """A batch, what is given of each material, and how many latent channels it may keep."""
+def draw_task(classes: list[Batch], options: dict, rng: np.random.Generator) -> tuple[Batch, Task]:
+    """A batch, and what the decoder may know of each of its materials."""
     batch = draw_batch(classes, options["batch_size"], rng)
-    most = options["latent_channels"]
-    if rng.random() < options["masked_fraction"]:
-        return batch, batch.coarse_io, np.full(len(batch.g_iox), most)
-    low = min(LEAST_KEPT, most)
-    kept_i = np.exp(rng.uniform(math.log(low), math.log(most), len(batch.g_iox)))
-    return batch, np.ones_like(batch.coarse_io), np.rint(kept_i).astype(int)
+    if rng.random() < options["masked_fraction"] and has_hidden(batch):
+        return batch, refinement(batch)
+    budget_i = np.exp(rng.uniform(*np.log(BUDGETS), len(batch.g_iox)))
+    return batch, compression(batch, budget_i)
+
+
+def compression(batch: Batch, budget_i: Float[np.ndarray, " i"]) -> Task:
+    """Keep the coefficients that a budget pays for."""
+    kept_i = (budget_i * batch.full_i).astype(np.int32)
+    return Task(kept_i, np.ones_like(batch.coarse_io), np.zeros(len(kept_i), bool))
+
+
+def refinement(batch: Batch) -> Task:
+    """Give the orbits on the coarse q mesh."""
+    n = len(batch.g_iox)
+    return Task(np.zeros(n, np.int32), batch.coarse_io, np.ones(n, bool))
+
+
+def has_hidden(batch: Batch) -> bool:
+    """Whether the coarse q mesh leaves anything to ask for."""
+    return not batch.coarse_io.all()
 
 
 def _validate(trainer: Trainer, state: State, validation: list[Batch], options: dict):
     """Errors of the averaged weights; keeps them if they are the best so far."""
-    most = options["latent_channels"]
-    levels = sorted({min(LEAST_KEPT, most), max(1, most // 4), most})
-    errors = {level: [] for level in levels}
-    masked = []
+    found: dict[str, list] = {}
     for batch in cut(validation, options["batch_size"]):
-        everything, size = np.ones_like(batch.coarse_io), len(batch.g_iox)
-        for level in levels:
-            kept_i = np.full(size, level)
-            errors[level].extend(trainer.evaluate(state.average, batch, everything, kept_i))
-        kept_i = np.full(size, most)
-        masked.extend(trainer.evaluate(state.average, batch, batch.coarse_io, kept_i))
-    if not masked:
+        tasks = {
+            f"validation_{budget}": compression(batch, np.full(len(batch.g_iox), budget))
+            for budget in VALIDATED_BUDGETS
+        }
+        if has_hidden(batch):
+            tasks["validation_refined"] = refinement(batch)
+        for name, task_i in tasks.items():
+            found.setdefault(name, []).extend(trainer.evaluate(state.average, batch, task_i))
+    if not found:
         return state._replace(best=state.average), {}
-    mean = {level: float(np.mean(values)) for level, values in errors.items()}
-    score = float(np.exp(np.mean(np.log([*mean.values(), np.mean(masked)]))))
+    mean = {name: float(np.mean(values)) for name, values in found.items()}
+    score = float(np.exp(np.mean(np.log(list(mean.values())))))
     if score < state.best_error:
         state = state._replace(best=state.average, best_error=score)
-    row = {f"validation_{level}": value for level, value in mean.items()}
-    return state, row | {"validation_masked": float(np.mean(masked)), "validation": score}
+    return state, mean | {"validation": score}

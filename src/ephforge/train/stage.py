@@ -12,14 +12,13 @@ import orbax.checkpoint as ocp
 from flax import nnx
 from tqdm import tqdm
 
-from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
 from ephforge.core.records import write_record
-from ephforge.dataset.splits import read_split
+from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
-from ephforge.model.codec import weight_variables
-from ephforge.model.geometry import geometry_of
+from ephforge.model.codec import Codec, codec_variables
+from ephforge.model.transform import statistics_of
 from ephforge.train.batches import stack_blocks
 from ephforge.train.loop import State, make_trainer, train
 
@@ -40,14 +39,15 @@ def run(
     Checkpoints of one run lie in a folder named after options, code and data, so that a
     killed run goes on where it was and a changed one starts anew; it is removed at the end.
     """
-    training, validation = read_split(dataset, "train"), read_split(dataset, "validation")
+    splits = read_splits(dataset)
+    training, validation = splits["train"], splits["validation"]
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
-    shape = shape_of(training + validation, options)
+    statistics = statistics_of(training)
+    shape = Shape(statistics.bands, statistics.modes, options["features"], options["layers"])
     network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     trainer = make_trainer(network, options)
-    stack = [shape.bands, shape.modes, options["latent_mesh"], coarse_q_mesh]
-    classes = [stack_blocks(blocks, *stack) for blocks in (training, validation)]
+    classes = [stack_blocks(b, statistics, coarse_q_mesh) for b in (training, validation)]
 
     run_id = _fingerprint(provenance, dataset, coarse_q_mesh)
     folder = Path(checkpoints).resolve() / run_id
@@ -75,25 +75,13 @@ def run(
     nnx.update(network, state.best)
     facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
     facts["wall_seconds"] = record["wall_seconds"]
-    attributes = facts | {"shape": shape._asdict(), "latent_mesh": list(options["latent_mesh"])}
-    write(autoencoder, "train", weight_variables(network), attributes)
+    weights, attributes, groups = codec_variables(Codec(network, statistics))
+    write(autoencoder, "train", weights, facts | attributes, groups)
     columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
     counts = {"train": len(training), "validation": len(validation)}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
     write_record(history, facts | {"columns": columns, "materials": counts, "weights": parameters})
     shutil.rmtree(folder)
-
-
-def shape_of(blocks: list[Block], options: dict) -> Shape:
-    """Widest bands and modes among the blocks, the rest from the options."""
-    return Shape(
-        bands=max(len(b.g) for b in blocks),
-        modes=max(b.g.shape[2] for b in blocks),
-        features=options["features"],
-        layers=options["layers"],
-        latent_channels=options["latent_channels"],
-        harmonics=geometry_of(blocks[0], tuple(options["latent_mesh"])).harmonics_oh.shape[1],
-    )
 
 
 def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
