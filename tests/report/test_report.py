@@ -10,7 +10,7 @@ import pytest
 
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
-from ephforge.report import captions, page, stage
+from ephforge.report import captions, figures, page, stage
 from ephforge.report.metrics import best_classical
 
 FIGURES = ("campaign", "learning", "compress", "examples", "superresolve", "classify", "latent")
@@ -58,7 +58,9 @@ def records():
             "columns": {
                 "step": [10, 20],
                 "train": [0.9, 0.5],
-                "validation_8": [0.9, None],
+                "validation_0.001": [0.9, 0.7],
+                "validation_0.01": [0.5, None],
+                "validation_refined": [0.8, 0.75],
                 "validation": [0.8, 0.6],
             },
             "wall_seconds": 3.0,
@@ -172,6 +174,19 @@ def test_missing_numbers_become_dashes(tmp_path):
     html, metrics = build(tmp_path, found)
     assert metrics["synthetic_test"]["compress"]["0.01"]["autoencoder"] is None
     assert '<td class="n">-</td>' in html
+
+
+def test_the_learning_curve_names_budgets_and_the_score():
+    history = records()["history"]
+    axes = figures.learning_curve(history).axes[0]
+    drawn = {line.get_label(): list(line.get_ydata()) for line in axes.get_lines()}
+    assert drawn["validation, 0.1 % of the numbers stored"] == [0.9, 0.7]
+    assert drawn["validation, 1 % of the numbers stored"][0] == 0.5
+    assert drawn["validation, coarse q mesh given"] == [0.8, 0.75]
+    assert len(drawn) == len(history["columns"]) - 1  # all but the steps
+    assert "the smallest is 0.600" in captions.learning(history)
+    no_scores = history | {"columns": {"step": [10], "train": [0.5]}}
+    assert "validation split is empty" in captions.learning(no_scores)
 
 
 def test_bounds_and_the_autoencoder_are_no_classical_methods():

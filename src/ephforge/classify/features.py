@@ -32,7 +32,7 @@ def fit_map_pca(blocks: list[Block], components: int) -> MapPca:
 
 
 def pca_features(fitted: MapPca, block: Block) -> Float[np.ndarray, " f"]:
-    """Mean and spread over channels of the coefficients, as the latent code is pooled."""
+    """Mean and spread over channels of the coefficients; the latent code has them over the mesh."""
     coefficient_cj = (_maps(block) - fitted.mean_x) @ fitted.component_jx.T
     return np.concatenate([coefficient_cj.mean(axis=0), coefficient_cj.std(axis=0)]).astype(float)
 

@@ -20,7 +20,7 @@ from ephforge.model.codec import Codec, load_codec
 log = logging.getLogger(__name__)
 
 FEATURES = {
-    "latent": "latent code of the autoencoder, pooled over latent points",
+    "latent": "mean and spread over the mesh of the encoder's features",
     "pca": "principal components of single maps, pooled over channels",
     "handmade": "shares of bands and modes, weight at small q, histogram",
 }

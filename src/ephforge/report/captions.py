@@ -21,12 +21,17 @@ def learning(history: dict) -> str:
     """Caption of `figures.learning_curve`."""
     columns = history["columns"]
     scores = [e for e in columns.get("validation", []) if e is not None]
-    best = f" The smallest validation score is {min(scores):.3f}." if scores else ""
+    best = (
+        " The score is the geometric mean of the validation errors; "
+        f"the smallest is {min(scores):.3f}."
+        if scores
+        else ""
+    )
     empty = "" if scores else " The validation split is empty, so the last weights are used."
     return (
         f"Relative error over {columns['step'][-1]} optimiser steps. Training batches keep a "
-        "random number of latent channels and some hide all but the coarse q mesh, so their "
-        f"error is not comparable with one validation curve.{best}{empty}"
+        "random share of numbers and some hide all but the coarse q mesh, so their error is not "
+        f"comparable with one validation curve.{best}{empty}"
     )
 
 
@@ -100,7 +105,10 @@ def latent(record: dict) -> str:
         if middle is not None
         else ""
     )
-    return f"Each point is a material, described by its pooled latent code.{distance}"
+    return (
+        "Each point is a material, described by its latent code: mean and spread over the mesh of "
+        f"the encoder's features.{distance}"
+    )
 
 
 def verdict(row: dict, bounds: list[str]) -> dict | None:

@@ -1,5 +1,7 @@
 """Figures: each takes records of the stages and returns a matplotlib figure."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -41,18 +43,14 @@ def learning_curve(history: dict) -> Figure:
     columns = history["columns"]
     figure, axes = plt.subplots(figsize=(7.2, 4.2))
     labels = {
-        "train": ("training batches, random number of latent channels", "#999999", "-"),
+        "train": ("training batches, random budget", "#999999", "-"),
         "validation": ("validation score, which picks the weights", "black", "-"),
-        "validation_masked": ("validation, coarse q mesh given", "#0072B2", "--"),
+        "validation_refined": ("validation, coarse q mesh given", "#0072B2", "--"),
     }
-    levels = sorted(
-        int(key.removeprefix("validation_"))
-        for key in columns
-        if key.removeprefix("validation_").isdigit()
-    )
-    for shade, level in zip(np.linspace(0.25, 0.75, len(levels) or 1), levels, strict=False):
-        text = f"validation, {level} latent channels"
-        labels[f"validation_{level}"] = (text, plt.cm.YlOrBr(shade + 0.15), "-")
+    budgets = sorted((float(share), key) for key in columns if (share := _budget(key)))
+    for shade, (budget, key) in zip(np.linspace(0.4, 0.9, len(budgets)), budgets, strict=True):
+        text = f"validation, {100 * budget:g} % of the numbers stored"
+        labels[key] = (text, plt.cm.YlOrBr(shade), "-")
     for key, (label, colour, line) in labels.items():
         values = [np.nan if e is None else e for e in columns.get(key, [])]
         if np.any(np.isfinite(values)):
@@ -184,6 +182,12 @@ def latent_plane(latent: dict) -> Figure:
     figure.legend(loc="outside lower center", ncols=8, columnspacing=1.0, handletextpad=0.2)
     axes.set_title("small: synthetic; large with red edge: real", fontweight="normal", fontsize=9)
     return figure
+
+
+def _budget(column: str) -> str | None:
+    """The budget in the name of a column of the learning curve."""
+    found = re.fullmatch(r"validation_(\d\S*)", column)
+    return found and found[1]
 
 
 def _confusion(axes, table: np.ndarray, classes: list[str]) -> None:
