@@ -39,9 +39,11 @@ class Campaign(Section):
 
     seed: int = Field(2026, ge=0, description="every random draw follows from it")
     materials: int = Field(
-        480, ge=1, le=999_999, description="synthetic materials to draw, whole shards of them"
+        720, ge=1, le=999_999, description="synthetic materials to draw, whole shards of them"
     )
-    shard_size: int = Field(60, ge=1, description="materials in one job and file; keep it for ever")
+    shard_size: int = Field(
+        120, ge=1, description="materials in one job and file; keep it for ever"
+    )
 
     @model_validator(mode="after")
     def _shards_are_whole(self):
@@ -122,16 +124,17 @@ class Train(Section):
     """The convolutional autoencoder and how it is trained."""
 
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
-    features: int = Field(128, ge=8, le=2048, description="channels of the hidden layers")
+    features: int = Field(96, ge=8, le=2048, description="channels of the hidden layers")
     layers: int = Field(2, ge=1, le=16, description="convolution layers on each side")
     steps: int = Field(3000, ge=1, description="optimiser steps")
     batch_size: int = Field(8, ge=1, description="materials per step")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak of the cosine schedule")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW weight decay")
     masked_fraction: Fraction = Field(
-        0.25, description="share of steps that hide all but the coarse q mesh (superresolve)"
+        0.3,
+        description="share of steps that train refinement from the coarse q mesh (superresolve)",
     )
-    evaluate_every: int = Field(100, ge=1, description="steps between validations and checkpoints")
+    evaluate_every: int = Field(250, ge=1, description="steps between validations and checkpoints")
 
 
 class Compress(Section):

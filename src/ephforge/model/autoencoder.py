@@ -6,8 +6,8 @@
 The linear transform (transform.py) starts as the best linear code of n numbers; both
 convolutional paths start at zero and learn what it cannot do: the encoder bends the
 coefficients, the decoder restores what the missing ones took away.  Coefficients are nested:
-any leading part decodes, so one model serves all budgets.  For refinement in q the decoder
-starts from the best linear guess instead.
+any leading part decodes, so one model serves all budgets.  For refinement in q a third path,
+of the same form, starts from the best linear guess.
 
 Convolutions are periodic in k, in k+q and at fixed q, constant on shells of steps, and
 evaluated on one representative per symmetry orbit (geometry.py).
@@ -125,6 +125,21 @@ class Autoencoder(nnx.Module):
         self.shape = shape
         self.encoder = Path(shape, rngs)
         self.decoder = Path(shape, rngs)
+        self.refiner = Path(shape, rngs)
+
+    def __call__(
+        self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
+    ) -> Float[Array, "o x"]:
+        """Reconstruction of a block with rms 1.
+
+        Mapped over materials, `task.is_refinement` should stay one number: then only the
+        paths that are asked for run.
+        """
+        arguments = (g_ox, real_x, task, geometry, linear)
+        found_ox = jax.lax.cond(
+            task.is_refinement, lambda: self.refine(*arguments), lambda: self.compress(*arguments)
+        )
+        return hermitian_part(found_ox, geometry.partner_o, self.shape.bands, self.shape.modes)
 
     def encode(
         self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
@@ -135,24 +150,25 @@ class Autoencoder(nnx.Module):
         return coefficients(g_ox + missing * correction_ox * real_x, task.n_kept, geometry, linear)
 
     def decode(
-        self, first_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
+        self, kept: tuple, real_x, task: Task, geometry: Geometry, linear: Linear
     ) -> Float[Array, "o x"]:
-        """Block from its linear reconstruction or linear guess."""
+        """Block from coefficients."""
         missing, facts_t = _missing(linear, task.n_kept)
-        missing = jnp.where(task.is_refinement, 1.0, missing)
+        first_ox = from_coefficients(*kept, geometry, linear)
         correction_ox = self.decoder(first_ox, real_x, task.given_o, facts_t, geometry)
-        found_ox = first_ox + missing * correction_ox * real_x
-        return hermitian_part(found_ox, geometry.partner_o, self.shape.bands, self.shape.modes)
+        return first_ox + missing * correction_ox * real_x
 
-    def __call__(
-        self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
-    ) -> Float[Array, "o x"]:
-        """Reconstruction of a block with rms 1."""
+    def compress(self, g_ox, real_x, task: Task, geometry, linear) -> Float[Array, "o x"]:
+        """Encoded and decoded."""
         kept = self.encode(g_ox, real_x, task, geometry, linear)
-        stored_ox = from_coefficients(*kept, geometry, linear)
+        return self.decode(kept, real_x, task, geometry, linear)
+
+    def refine(self, g_ox, real_x, task: Task, geometry, linear) -> Float[Array, "o x"]:
+        """All orbits from the given ones."""
         guess_ox = linear.guess_oo @ jnp.where(task.given_o[:, None], g_ox, 0)
-        first_ox = jnp.where(task.is_refinement, guess_ox, stored_ox)
-        return self.decode(first_ox, real_x, task, geometry, linear)
+        _, facts_t = _missing(linear, task.n_kept)
+        correction_ox = self.refiner(guess_ox, real_x, task.given_o, facts_t, geometry)
+        return guess_ox + correction_ox * real_x
 
 
 def coefficients(g_ox: Float[Array, "o x"], n_kept, geometry: Geometry, linear: Linear):

@@ -29,6 +29,7 @@ from ephforge.model.geometry import geometry_of
 PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many materials
 PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second moments over orbits
 SMOOTHNESS = 0.9  # of the prior field; below 1
+ABSENT = -1.0  # variance of coefficients that padding adds: after those that never varied
 JITTER = 1e-4  # share of the mean variance added to the diagonal when unseen orbits are guessed
 
 
@@ -176,11 +177,13 @@ def linear_of(block: Block, statistics: Statistics, given_o: Bool[np.ndarray, " 
     variances, channels = [], []
     for sign, part, table in zip((1, -1), parts, tables, strict=True):
         channel_xc = _widen(part.channel_xc, block, statistics, sign)
-        variance_ic = np.zeros((len(part.value_i), channel_xc.shape[1]))
+        variance_ic = np.full((len(part.value_i), channel_xc.shape[1]), ABSENT)
         variance_ic[:, : len(part.value_c)] = table.get(_pair_of(block), _separable(part))
         channels.append(np.float32(channel_xc))
         variances.append(variance_ic)
-    total = variances[0].sum() + variances[1].sum()
+    ranks = _ranks(*variances)
+    present = [np.maximum(v, 0) for v in variances]
+    total = present[0].sum() + present[1].sum()
     root_o = np.sqrt(geometry_of(block).weight_o.astype(float))
     moment_oo = sum((p.basis_oi * p.value_i) @ p.basis_oi.T for p in parts)
     guess_oo = _guess(moment_oo, given_o) * root_o[None, :] / root_o[:, None]
@@ -188,8 +191,8 @@ def linear_of(block: Block, statistics: Statistics, given_o: Bool[np.ndarray, " 
         np.float32(parts[0].basis_oi),
         np.float32(parts[1].basis_oi),
         *channels,
-        *_ranks(*variances),
-        *(np.float32(v / total) for v in variances),
+        *ranks,
+        *(np.float32(v / total) for v in present),
         np.float32(guess_oo),
     )
 

@@ -27,18 +27,22 @@ from ephforge.train.batches import Batch, cut, draw_batch
 
 BUDGETS = (5e-4, 2e-2)  # range that training draws from; above it the linear code is complete
 VALIDATED_BUDGETS = (0.001, 0.003, 0.01)
-AVERAGE_DECAY = 0.998  # of the weights that are validated and stored
+AVERAGE_DECAY = 0.997  # of the weights that are validated and stored
 
 
 class State(NamedTuple):
-    """All that changes: weights, their running average, optimiser, best so far."""
+    """All that changes: weights, their running average, optimiser, best so far.
+
+    Compression and refinement share no weights, so the best of each is kept by itself.
+    """
 
     step: int
     weights: Any
     average: Any
     optimiser: Any
     best: Any
-    best_error: float
+    best_compression: float
+    best_refinement: float
 
 
 class Trainer(NamedTuple):
@@ -84,7 +88,7 @@ def make_trainer(network: Autoencoder, options: dict) -> Trainer:
     def evaluate(weights, batch, task_i):
         return batch_errors(graph, weights, batch, task_i)
 
-    start = State(0, weights, weights, optimiser.init(weights), weights, math.inf)
+    start = State(0, weights, weights, optimiser.init(weights), weights, math.inf, math.inf)
     return Trainer(graph, start, update, evaluate)
 
 
@@ -105,7 +109,8 @@ def batch_errors(graph, weights, batch: Batch, task_i: Task):
         asked_o = jnp.where(task.is_refinement, weight_o - seen_o, weight_o)
         return relative_error(found_ox, g_ox, asked_o)
 
-    return jax.vmap(error)(batch.g_iox, batch.real_ix, task_i, batch.geometry, batch.linear)
+    over_materials = jax.vmap(error, (0, 0, Task(0, 0, None), 0, 0))
+    return over_materials(batch.g_iox, batch.real_ix, task_i, batch.geometry, batch.linear)
 
 
 def train(
@@ -124,13 +129,16 @@ def train(
       on_progress: called every `evaluate_every` steps with the state and a history row.
     """
     recent = []
+    if state.step == 0:  # the linear code that training starts from is a candidate too
+        state, found = _validate(trainer, state, validation, options)
+        on_progress(state, {"step": 0, "train": None} | found)
     for step in range(state.step, options["steps"]):
         rng = np.random.default_rng([options["seed"], step])
         batch, task_i = draw_task(training, options, rng)
         weights, average, optimiser, error = trainer.update(
             state.weights, state.average, state.optimiser, batch, task_i
         )
-        state = State(step + 1, weights, average, optimiser, state.best, state.best_error)
+        state = State(step + 1, weights, average, optimiser, *state[4:])
         recent.append(error)
         if state.step % options["evaluate_every"] == 0 or state.step == options["steps"]:
             row = {"step": state.step, "train": float(np.mean(jax.device_get(recent)))}
@@ -152,13 +160,12 @@ def draw_task(classes: list[Batch], options: dict, rng: np.random.Generator) -> 
 def compression(batch: Batch, budget_i: Float[np.ndarray, " i"]) -> Task:
     """Keep the coefficients that a budget pays for."""
     kept_i = (budget_i * batch.full_i).astype(np.int32)
-    return Task(kept_i, np.ones_like(batch.coarse_io), np.zeros(len(kept_i), bool))
+    return Task(kept_i, np.ones_like(batch.coarse_io), np.bool_(False))
 
 
 def refinement(batch: Batch) -> Task:
     """Give the orbits on the coarse q mesh."""
-    n = len(batch.g_iox)
-    return Task(np.zeros(n, np.int32), batch.coarse_io, np.ones(n, bool))
+    return Task(np.zeros(len(batch.g_iox), np.int32), batch.coarse_io, np.bool_(True))
 
 
 def has_hidden(batch: Batch) -> bool:
@@ -181,7 +188,18 @@ def _validate(trainer: Trainer, state: State, validation: list[Batch], options: 
     if not found:
         return state._replace(best=state.average), {}
     mean = {name: float(np.mean(values)) for name, values in found.items()}
-    score = float(np.exp(np.mean(np.log(list(mean.values())))))
-    if score < state.best_error:
-        state = state._replace(best=state.average, best_error=score)
-    return state, mean | {"validation": score}
+    refinement_error = mean.get("validation_refined", math.inf)
+    compressions = [e for name, e in mean.items() if name != "validation_refined"]
+    compression_error = float(np.exp(np.mean(np.log(compressions))))
+    is_better = {
+        "encoder": compression_error < state.best_compression,
+        "decoder": compression_error < state.best_compression,
+        "refiner": refinement_error < state.best_refinement,
+    }
+    best = {name: (state.average if is_better[name] else state.best)[name] for name in state.best}
+    state = state._replace(
+        best=nnx.State(best),
+        best_compression=min(compression_error, state.best_compression),
+        best_refinement=min(refinement_error, state.best_refinement),
+    )
+    return state, mean | {"validation": compression_error}

@@ -39,6 +39,7 @@ def run(
     Checkpoints of one run lie in a folder named after options, code and data, so that a
     killed run goes on where it was and a changed one starts anew; it is removed at the end.
     """
+    started = time.perf_counter()
     splits = read_splits(dataset)
     training, validation = splits["train"], splits["validation"]
     if not training:
@@ -53,7 +54,6 @@ def run(
     folder = Path(checkpoints).resolve() / run_id
     state, record = _resume(folder, trainer.start)
     before = record["wall_seconds"]
-    started = time.perf_counter()
     manager = ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=1))
     bar = tqdm(total=options["steps"], initial=state.step, unit="step", mininterval=5)
 
@@ -61,11 +61,11 @@ def run(
         record["rows"].append(row)
         record["wall_seconds"] = before + time.perf_counter() - started
         arguments = ocp.args.Composite(
-            state=ocp.args.StandardSave(_as_tree(state)), record=ocp.args.JsonSave(record)
+            state=ocp.args.StandardSave(state._asdict()), record=ocp.args.JsonSave(record)
         )
         manager.save(state.step, args=arguments)
         bar.update(state.step - bar.n)
-        bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k in ("train", "validation")})
+        bar.set_postfix({k: row[k] for k in ("train", "validation") if k in row})
         log.info("%s", json.dumps(row))
 
     state = train(trainer, state, *classes, options, on_progress)
@@ -90,10 +90,6 @@ def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
     return digest.hexdigest()[:16]
 
 
-def _as_tree(state: State) -> dict:
-    return {"state": state._replace(best_error=float(state.best_error))._asdict()}
-
-
 def _resume(folder: Path, start: State) -> tuple[State, dict]:
     """The newest checkpoint of this very run, or the start."""
     fresh = {"rows": [], "wall_seconds": 0.0}
@@ -104,8 +100,8 @@ def _resume(folder: Path, start: State) -> tuple[State, dict]:
         if step is None:
             return start, fresh
         wanted = ocp.args.Composite(
-            state=ocp.args.StandardRestore(_as_tree(start)), record=ocp.args.JsonRestore()
+            state=ocp.args.StandardRestore(start._asdict()), record=ocp.args.JsonRestore()
         )
         found = manager.restore(step, args=wanted)
     log.info("resumed at step %d", step)
-    return State(**found["state"]["state"]), found["record"]
+    return State(**found["state"]), found["record"]
