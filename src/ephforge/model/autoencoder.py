@@ -6,7 +6,8 @@
 The linear transform (transform.py) starts as the best linear code of n numbers; both
 convolutional paths start at zero and learn what it cannot do: the encoder bends the
 coefficients, the decoder restores what the missing ones took away.  Coefficients are nested:
-any leading part decodes, so one model serves all budgets.  For refinement in q a third path,
+any leading part decodes, and further ones may be kept where they are large, with their
+positions, so one model serves all budgets.  For refinement in q a third path,
 of the same form, starts from the best linear guess.
 
 Convolutions are periodic in k, in k+q and at fixed q, constant on shells of steps, and
@@ -48,6 +49,7 @@ class Task(NamedTuple):
 
     Attributes:
       n_kept: leading coefficients that are stored.
+      n_extra: further ones that are stored with their positions, the largest.
       given_o: orbits that are given; all of them when compressing.
       is_refinement: guess from the given orbits instead of decoding coefficients.
     """
@@ -55,6 +57,7 @@ class Task(NamedTuple):
     n_kept: Int[Array, ""]
     given_o: Bool[Array, " o"]
     is_refinement: Bool[Array, ""]
+    n_extra: Int[Array, ""]
 
 
 class ShellConvolution(nnx.Module):
@@ -144,10 +147,11 @@ class Autoencoder(nnx.Module):
     def encode(
         self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
     ) -> tuple[Float[Array, "i c"], Float[Array, "j d"]]:
-        """Coefficients of a block with rms 1; those beyond the first n are zero."""
+        """Coefficients of a block with rms 1; those that are not stored are zero."""
         missing, facts_t = _missing(linear, task.n_kept)
         correction_ox = self.encoder(g_ox, real_x, task.given_o, facts_t, geometry)
-        return coefficients(g_ox + missing * correction_ox * real_x, task.n_kept, geometry, linear)
+        bent_ox = g_ox + missing * correction_ox * real_x
+        return stored_part(*coefficients(bent_ox, geometry, linear), task, linear)
 
     def decode(
         self, kept: tuple, real_x, task: Task, geometry: Geometry, linear: Linear
@@ -171,13 +175,26 @@ class Autoencoder(nnx.Module):
         return guess_ox + correction_ox * real_x
 
 
-def coefficients(g_ox: Float[Array, "o x"], n_kept, geometry: Geometry, linear: Linear):
-    """The first n coefficients of the linear transform, the others zero."""
+def coefficients(g_ox: Float[Array, "o x"], geometry: Geometry, linear: Linear):
+    """All coefficients of the linear transform, even and odd."""
     y_ox = g_ox * jnp.sqrt(geometry.weight_o)[:, None]
     even_ic = linear.even_oi.T @ y_ox @ linear.even_xc
-    odd_ic = linear.odd_oi.T @ y_ox @ linear.odd_xc
-    even_ic = jnp.where(linear.rank_even_ic < n_kept, even_ic, 0)
-    return even_ic, jnp.where(linear.rank_odd_ic < n_kept, odd_ic, 0)
+    return even_ic, linear.odd_oi.T @ y_ox @ linear.odd_xc
+
+
+def stored_part(even_ic, odd_ic, task: Task, linear: Linear):
+    """The leading coefficients and the largest of the others; the rest zero."""
+    size = jnp.concatenate([jnp.abs(even_ic).ravel(), jnp.abs(odd_ic).ravel()])
+    rank = jnp.concatenate([linear.rank_even_ic.ravel(), linear.rank_odd_ic.ravel()])
+    leads = rank < task.n_kept
+    order = jnp.argsort(jnp.where(leads, -1.0, size), descending=True)
+    place = jnp.zeros_like(rank).at[order].set(jnp.arange(len(rank), dtype=rank.dtype))
+    is_stored = leads | (place < task.n_extra)
+    even, odd = is_stored[: even_ic.size], is_stored[even_ic.size :]
+    return (
+        jnp.where(even.reshape(even_ic.shape), even_ic, 0),
+        jnp.where(odd.reshape(odd_ic.shape), odd_ic, 0),
+    )
 
 
 def from_coefficients(even_ic, odd_ic, geometry: Geometry, linear: Linear) -> Float[Array, "o x"]:

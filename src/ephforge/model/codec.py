@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +18,12 @@ from jaxtyping import Bool, Float
 from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, Variable, read
-from ephforge.model.autoencoder import Autoencoder, Shape, Task
+from ephforge.model.autoencoder import Autoencoder, Shape, Task, coefficients
 from ephforge.model.geometry import Geometry, geometry_of
-from ephforge.model.transform import Linear, Statistics, linear_of
+from ephforge.model.transform import Linear, Statistics, channel_set_of, class_of, linear_of
 
-SCALE_NUMBERS = 1  # the root mean square |g| is stored beside the coefficients
+HEADER_NUMBERS = 2  # the root mean square |g|, and how many coefficients come with positions
+QUARTERS = 4  # splits of a budget between leading and largest coefficients that are tried
 
 
 def scale_of(block: Block) -> float:
@@ -54,11 +56,11 @@ def is_real_channel(block: Block, bands: int, modes: int) -> Bool[np.ndarray, " 
     return (has_band[:, None, None] & has_band[None, :, None] & has_mode).reshape(-1)
 
 
-def kept_numbers(block: Block, budget: float) -> int:
-    """Coefficients that a budget pays for, the scale being paid first."""
-    m, n, v, _ = block.g.shape
-    full = m * n * v * block.orbits.orbit_kq.size
-    return max(0, math.floor(budget * full) - SCALE_NUMBERS)
+class Plan(NamedTuple):
+    """How a budget is spent: leading coefficients, and largest ones at two numbers each."""
+
+    n_kept: int
+    n_extra: int
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class Codec:
 
     def compress(self, block: Block, budget: float) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV after encoding to at most budget * (numbers in the full grid) numbers."""
-        everything_o = np.ones(len(block.orbits.size_o), bool)
-        return self._run(
-            block, everything_o, min(self._available(block), kept_numbers(block, budget))
-        )
+        plan = self._plan(block, budget)
+        if plan is None:
+            return np.zeros(block.g.shape)
+        return self._run(block, np.ones(len(block.orbits.size_o), bool), plan)
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV on all orbits from the given ones; the others are not looked at."""
@@ -86,8 +88,9 @@ class Codec:
         return np.where(given_o, block.g, found)
 
     def stored_numbers(self, block: Block, budget: float) -> int:
-        """Numbers stored at a budget: coefficients kept and the scale."""
-        return min(self._available(block), kept_numbers(block, budget)) + SCALE_NUMBERS
+        """Numbers stored at a budget: coefficients, positions and the header."""
+        plan = self._plan(block, budget)
+        return 0 if plan is None else plan.n_kept + 2 * plan.n_extra + HEADER_NUMBERS
 
     def features(self, block: Block) -> Float[np.ndarray, " f"]:
         """Mean and spread over the mesh of the encoder's features: fixed length.
@@ -95,7 +98,7 @@ class Codec:
         Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
         """
         given_o = np.ones(len(block.orbits.size_o), bool)
-        arguments = self._arguments(block, given_o, self._available(block))
+        arguments = self._arguments(block, given_o, Plan(self._available(block), 0))
         hidden_oi = np.asarray(_features(*self._split, *arguments), dtype=float)
         weight_o = geometry_of(block).weight_o
         mean_i = weight_o @ hidden_oi
@@ -107,20 +110,54 @@ class Codec:
         fixed = int(np.sum(block.orbits.partner_o == np.arange(o)))
         return n * v * ((m + 1) * (o + fixed) // 2 + (m - 1) * (o - fixed) // 2) // 2
 
+    def _plan(self, block: Block, budget: float) -> Plan | None:
+        """The split with the smallest linear error; None if the header alone is too much."""
+        m, n, v, _ = block.g.shape
+        numbers = math.floor(budget * m * n * v * block.orbits.orbit_kq.size) - HEADER_NUMBERS
+        if numbers < 0:
+            return None
+        available = self._available(block)
+        if numbers >= available:
+            return Plan(available, 0)
+        everything_o = np.ones(len(block.orbits.size_o), bool)
+        g_ox, _, _, geometry, linear = self._arguments(block, everything_o, Plan(0, 0))
+        parts = [np.asarray(part).ravel() for part in _coefficients(g_ox, geometry, linear)]
+        rank = np.concatenate([linear.rank_even_ic.ravel(), linear.rank_odd_ic.ravel()])
+        square = np.empty(len(rank))
+        square[rank] = np.concatenate(parts) ** 2
+        leads = [numbers * quarter // QUARTERS for quarter in range(QUARTERS + 1)]
+        plans = [Plan(lead, (numbers - lead) // 2) for lead in leads]
+        return max(plans, key=lambda plan: _kept_energy(square, plan))
+
     @cached_property
     def _split(self):
         return nnx.split(self.network)
 
-    def _arguments(self, block: Block, given_o, n_kept: int | None, factor: float = 1.0):
+    def _arguments(self, block: Block, given_o, plan: Plan | None, factor: float = 1.0):
         shape = self.network.shape
         g_ox = channels_of(block, shape.bands, shape.modes) / np.float32(factor)
         real_x = is_real_channel(block, shape.bands, shape.modes)
-        task = Task(np.int32(n_kept or 0), given_o, np.bool_(n_kept is None))
-        return g_ox, real_x, task, geometry_of(block), linear_of(block, self.statistics, given_o)
+        n_kept, n_extra = plan or (0, 0)
+        task = Task(np.int32(n_kept), given_o, np.bool_(plan is None), np.int32(n_extra))
+        return g_ox, real_x, task, geometry_of(block), self._linear(block, given_o)
 
-    def _run(self, block: Block, given_o, n_kept: int | None, factor: float = 1.0):
+    def _linear(self, block: Block, given_o) -> Linear:
+        """The transform of a block, kept: materials of one class and channel set share it."""
+        key = (class_of(block), channel_set_of(block), np.asarray(given_o).tobytes())
+        if class_of(block) not in self.statistics.orbits:  # then the prior of its own lattice
+            key += (block.crystal.cell.tobytes(),)
+        if key not in self._transforms:
+            self._transforms[key] = linear_of(block, self.statistics, given_o)
+        return self._transforms[key]
+
+    @cached_property
+    def _transforms(self) -> dict[tuple, Linear]:
+        return {}
+
+    def _run(self, block: Block, given_o, plan: Plan | None, factor: float = 1.0):
+        """Compress as planned, or refine where there is no plan."""
         shape = self.network.shape
-        found_ox = _reconstruct(*self._split, *self._arguments(block, given_o, n_kept, factor))
+        found_ox = _reconstruct(*self._split, *self._arguments(block, given_o, plan, factor))
         g_ox = np.maximum(np.asarray(found_ox, dtype=float), 0.0)
         g_omnv = g_ox.reshape(-1, shape.bands, shape.bands, shape.modes)
         m, _, v, _ = block.g.shape
@@ -130,6 +167,15 @@ class Codec:
 @partial(jax.jit, static_argnums=0)
 def _reconstruct(graph, weights, g_ox, real_x, task: Task, geometry: Geometry, linear: Linear):
     return nnx.merge(graph, weights)(g_ox, real_x, task, geometry, linear)
+
+
+def _kept_energy(square_e: np.ndarray, plan: Plan) -> float:
+    """Squared coefficients, in order of rank, that a plan keeps."""
+    others = np.sort(square_e[plan.n_kept :])
+    return square_e[: plan.n_kept].sum() + others[len(others) - plan.n_extra :].sum()
+
+
+_coefficients = jax.jit(coefficients)
 
 
 @partial(jax.jit, static_argnums=0)

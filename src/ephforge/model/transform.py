@@ -62,7 +62,8 @@ class Statistics:
     Attributes:
       bands, modes: widest block.
       orbits: class -> second moment over orbits [o, o].
-      even, odd: "bands-modes" -> second moment over even and odd channels.
+      even, odd: "class|bands-modes", and "bands-modes" for classes not trained on -> second
+        moment over even and odd channels.
       variances_even, variances_odd: "class|bands-modes" -> mean square of each coefficient.
     """
 
@@ -121,6 +122,7 @@ def statistics_of(blocks: list[Block]) -> Statistics:
     for block in blocks:
         classes[class_of(block)].append(block)
         channel_sets[channel_set_of(block)].append(block)
+        channel_sets[_pair_of(block)].append(block)
     orbits = {name: _orbit_moment(members) for name, members in classes.items()}
     even, odd = {}, {}
     for name, members in channel_sets.items():
@@ -159,7 +161,8 @@ def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
         (statistics.even, statistics.odd),
         strict=True,
     ):
-        moment_cc = moments.get(channel_set_of(block), np.eye(combine_xc.shape[1]))
+        generic_cc = moments.get(channel_set_of(block), np.eye(combine_xc.shape[1]))
+        moment_cc = moments.get(_pair_of(block), generic_cc)
         value_c, vector_cc = _eigenvectors(moment_cc)
         value_i, basis_oi = _invariant_eigenvectors(moment_oo, exchange_oo, sign)
         parts.append(Part(basis_oi, value_i, combine_xc @ vector_cc, value_c))

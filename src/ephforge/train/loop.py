@@ -25,6 +25,7 @@ from ephforge.model.autoencoder import (
 )
 from ephforge.train.batches import Batch, cut, draw_batch
 
+EXTRA_SHARES = (0.0, 0.25, 0.5)  # of a budget, spent on large coefficients with positions
 BUDGETS = (5e-4, 2e-2)  # range that training draws from; above it the linear code is complete
 VALIDATED_BUDGETS = (0.001, 0.003, 0.01)
 AVERAGE_DECAY = 0.997  # of the weights that are validated and stored
@@ -109,7 +110,7 @@ def batch_errors(graph, weights, batch: Batch, task_i: Task):
         asked_o = jnp.where(task.is_refinement, weight_o - seen_o, weight_o)
         return relative_error(found_ox, g_ox, asked_o)
 
-    over_materials = jax.vmap(error, (0, 0, Task(0, 0, None), 0, 0))
+    over_materials = jax.vmap(error, (0, 0, Task(0, 0, None, 0), 0, 0))
     return over_materials(batch.g_iox, batch.real_ix, task_i, batch.geometry, batch.linear)
 
 
@@ -154,18 +155,23 @@ def draw_task(classes: list[Batch], options: dict, rng: np.random.Generator) -> 
     if rng.random() < options["masked_fraction"] and has_hidden(batch):
         return batch, refinement(batch)
     budget_i = np.exp(rng.uniform(*np.log(BUDGETS), len(batch.g_iox)))
-    return batch, compression(batch, budget_i)
+    return batch, compression(batch, budget_i, rng.choice(EXTRA_SHARES, len(batch.g_iox)))
 
 
-def compression(batch: Batch, budget_i: Float[np.ndarray, " i"]) -> Task:
-    """Keep the coefficients that a budget pays for."""
-    kept_i = (budget_i * batch.full_i).astype(np.int32)
-    return Task(kept_i, np.ones_like(batch.coarse_io), np.bool_(False))
+def compression(
+    batch: Batch, budget_i: Float[np.ndarray, " i"], extra_share_i: Float[np.ndarray, " i"]
+) -> Task:
+    """Keep the coefficients that a budget pays for; a share of it goes to the largest."""
+    number_i = budget_i * batch.full_i
+    extra_i = (number_i * extra_share_i / 2).astype(np.int32)  # each costs value and position
+    kept_i = (number_i * (1 - extra_share_i)).astype(np.int32)
+    return Task(kept_i, np.ones_like(batch.coarse_io), np.bool_(False), extra_i)
 
 
 def refinement(batch: Batch) -> Task:
     """Give the orbits on the coarse q mesh."""
-    return Task(np.zeros(len(batch.g_iox), np.int32), batch.coarse_io, np.bool_(True))
+    none_i = np.zeros(len(batch.g_iox), np.int32)
+    return Task(none_i, batch.coarse_io, np.bool_(True), none_i)
 
 
 def has_hidden(batch: Batch) -> bool:
@@ -177,8 +183,9 @@ def _validate(trainer: Trainer, state: State, validation: list[Batch], options: 
     """Errors of the averaged weights; keeps them if they are the best so far."""
     found: dict[str, list] = {}
     for batch in cut(validation, options["batch_size"]):
+        size = len(batch.g_iox)
         tasks = {
-            f"validation_{budget}": compression(batch, np.full(len(batch.g_iox), budget))
+            f"validation_{budget}": compression(batch, np.full(size, budget), np.zeros(size))
             for budget in VALIDATED_BUDGETS
         }
         if has_hidden(batch):
