@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ephforge.core import kpoints
-from ephforge.core.symmetry import pair_orbits, reciprocal_operations
+from ephforge.core.symmetry import given_orbits, pair_orbits, reciprocal_operations
 
 FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]]) * 4
 HEXAGONAL = np.array([[1.0, 0, 0], [-0.5, np.sqrt(3) / 2, 0], [0, 0, 1.6]]) * 3
@@ -127,3 +127,21 @@ def test_an_operation_that_breaks_the_mesh_is_left_out():
     orbit_k = orbits.orbit_kq[:, 0]
     assert orbit_k[number[(0.25, 0, 0)]] == orbit_k[number[(0, 0.25, 0)]]
     assert orbit_k[number[(0, 0, 0.5)]] != orbit_k[number[(0.5, 0, 0)]]
+
+
+@pytest.mark.parametrize(("coarse", "partly"), [((2, 2, 2), False), ((4, 2, 2), True)])
+def test_given_orbits_show_nothing_of_the_hidden_q(coarse, partly):
+    """Against all pairs one by one; a 4 2 2 mesh cuts cubic orbits, and those stay hidden."""
+    operations = reciprocal_operations(np.eye(3) * 4.0, np.zeros((1, 3)), np.array([1]))
+    orbits = pair_orbits(operations, (4, 4, 4), (4, 4, 4))
+    on_mesh_q = [
+        np.allclose(q * coarse, np.rint(q * coarse)) for q in kpoints.mesh_points((4,) * 3)
+    ]
+    shown = np.zeros(len(orbits.size_o), dtype=int)
+    for row in orbits.orbit_kq:
+        for orbit, on_mesh in zip(row, on_mesh_q, strict=True):
+            shown[orbit] += on_mesh
+    given_o = given_orbits(orbits, (4, 4, 4), coarse)
+    np.testing.assert_array_equal(given_o, shown == orbits.size_o)
+    assert given_o.any()
+    assert np.any((shown > 0) & ~given_o) == partly

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.interpolate import CubicSpline
 
 from ephforge.baselines.symmetric import hermitian_mean, orbit_mean, spread
+from ephforge.core import symmetry
 from ephforge.core.kpoints import mesh_indices, point_number
 from ephforge.core.symmetry import Orbits
 
@@ -24,10 +25,8 @@ def coarse_points(coarse: Mesh, fine: Mesh) -> Int[np.ndarray, " Q"]:
 
 
 def given_orbits(orbits: Orbits, coarse: Mesh, fine: Mesh) -> Bool[np.ndarray, " o"]:
-    """True for orbits that hold a pair whose q is on the coarse mesh."""
-    given_o = np.zeros(len(orbits.size_o), dtype=bool)
-    given_o[orbits.orbit_kq[:, coarse_points(coarse, fine)]] = True
-    return given_o
+    """`core.symmetry.given_orbits`, with the meshes in the order of this file."""
+    return symmetry.given_orbits(orbits, fine, coarse)
 
 
 def interpolate(

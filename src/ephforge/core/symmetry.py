@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import spglib
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ephforge.core.kpoints import mesh_indices, negation_index, point_number, sum_index
 
@@ -78,6 +78,21 @@ def pair_orbits(
     k_o, q_o = representative_o2.T
     partner_o = orbit_kq[final_k[k_o, q_o], minus_q[q_o]]
     return Orbits(orbit_kq, size_o, representative_o2, partner_o)
+
+
+def given_orbits(
+    orbits: Orbits, q_mesh: tuple[int, int, int], coarse_q_mesh: tuple[int, int, int]
+) -> Bool[np.ndarray, " o"]:
+    """Orbits that a coarse q mesh, which divides the q mesh, gives away.
+
+    An orbit is given only if the q of all its pairs lie on the coarse mesh.  Where the coarse
+    mesh is less symmetric than the q mesh some orbits lie on it in part; they are not given.
+    """
+    stride = np.asarray(q_mesh) // np.asarray(coarse_q_mesh)
+    hidden_q = np.any(mesh_indices(q_mesh) % stride != 0, axis=-1)
+    given_o = np.ones(len(orbits.size_o), dtype=bool)
+    given_o[orbits.orbit_kq[:, hidden_q]] = False
+    return given_o
 
 
 def _preserves(operation_33: Int[np.ndarray, "3 3"], mesh: tuple[int, int, int]) -> bool:
