@@ -12,13 +12,14 @@ import orbax.checkpoint as ocp
 from flax import nnx
 from tqdm import tqdm
 
+from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec, codec_variables
-from ephforge.model.transform import statistics_of
+from ephforge.model.transform import Statistics, statistics_of
 from ephforge.train.batches import stack_blocks
 from ephforge.train.loop import State, make_trainer, train
 
@@ -45,10 +46,11 @@ def run(
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
+    validation = [block for block in validation if _fits(block, statistics)]
     shape = Shape(statistics.bands, statistics.modes, options["features"], options["layers"])
     network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     trainer = make_trainer(network, options)
-    classes = [stack_blocks(b, statistics, coarse_q_mesh) for b in (training, validation)]
+    classes = [stack_blocks(b, statistics, tuple(coarse_q_mesh)) for b in (training, validation)]
 
     run_id = _fingerprint(provenance, dataset, coarse_q_mesh)
     folder = Path(checkpoints).resolve() / run_id
@@ -63,7 +65,8 @@ def run(
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state._asdict()), record=ocp.args.JsonSave(record)
         )
-        manager.save(state.step, args=arguments)
+        if state.step > 0:  # resuming at the start would be starting anew, its row twice
+            manager.save(state.step, args=arguments)
         bar.update(state.step - bar.n)
         bar.set_postfix({k: row[k] for k in ("train", "validation") if k in row})
         log.info("%s", json.dumps(row))
@@ -82,6 +85,14 @@ def run(
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
     write_record(history, facts | {"columns": columns, "materials": counts, "weights": parameters})
     shutil.rmtree(folder)
+
+
+def _fits(block: Block, statistics: Statistics) -> bool:
+    """Whether the network, as wide as the training split, can take a block."""
+    if len(block.g) <= statistics.bands and block.g.shape[2] <= statistics.modes:
+        return True
+    log.warning("%s: wider than the training split, left out of validation", block.name)
+    return False
 
 
 def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
