@@ -1,0 +1,27 @@
+"""Small autoencoders for tests: fresh, or with every weight random as after training."""
+
+import jax
+import numpy as np
+from flax import nnx
+
+from ephforge.model.autoencoder import Autoencoder, Shape
+from ephforge.model.codec import Codec
+
+SMALL = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
+
+
+def small_network(bands, modes, seed=0, trained=False) -> Autoencoder:
+    """A network of the sizes; `trained` makes its last layers, zero at first, random."""
+    network = Autoencoder(Shape(bands, modes, features=8, layers=1), nnx.Rngs(seed))
+    if trained:
+        random = np.random.default_rng(seed)
+        weights = jax.tree.map(
+            lambda w: w + random.normal(scale=0.1, size=w.shape).astype(np.float32),
+            nnx.state(network, nnx.Param),
+        )
+        nnx.update(network, weights)
+    return network
+
+
+def small_codec(statistics, seed=0, trained=False) -> Codec:
+    return Codec(small_network(statistics.bands, statistics.modes, seed, trained), statistics)

@@ -1,0 +1,65 @@
+"""Stacked materials: what a batch holds, and which orbits a refinement gives."""
+
+import numpy as np
+import pytest
+from material_blocks import make_block
+from small_networks import SMALL
+
+from ephforge.core.blocks import on_grid
+from ephforge.core.kpoints import mesh_points
+from ephforge.model.transform import linear_of, statistics_of
+from ephforge.train.batches import cut, draw_batch, given_orbits, stack_blocks
+
+BLOCKS = [
+    *(make_block("cscl", i, **SMALL) for i in range(3)),
+    *(make_block("fcc", 10 + i, bands=1 + i, **SMALL) for i in range(2)),
+]
+STATISTICS = statistics_of(BLOCKS)
+
+
+def test_given_orbits_lie_on_the_coarse_mesh():
+    block = make_block("fcc", 0)
+    given_o = given_orbits(block.orbits, block.q_mesh, (2, 2, 2))
+    on_coarse_q = np.all(mesh_points((4, 4, 4)) * 2 % 1 == 0, axis=1)
+    assert on_coarse_q.sum() == 8
+    # all pairs of an orbit are given or none is
+    np.testing.assert_array_equal(
+        given_o[block.orbits.orbit_kq], np.broadcast_to(on_coarse_q, (64, 64))
+    )
+
+
+def test_classes_hold_every_material_once_largest_first():
+    classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+    assert [len(c.g_iox) for c in classes] == [3, 2]
+    assert classes[0].g_iox.dtype == np.float32
+    for c, members in zip(classes, (BLOCKS[:3], BLOCKS[3:]), strict=True):
+        for i, block in enumerate(members):
+            share_o = block.orbits.size_o / block.orbits.size_o.sum()
+            real = c.g_iox[i][:, c.real_ix[i]]
+            assert np.mean(share_o @ real.astype(float) ** 2) == pytest.approx(1, rel=1e-5)
+            assert not c.g_iox[i][:, ~c.real_ix[i]].any()
+            assert c.full_i[i] == on_grid(block).size
+            mine = linear_of(block, STATISTICS, c.coarse_io[i])
+            for stacked, alone in zip(c.linear, mine, strict=True):
+                np.testing.assert_array_equal(stacked[i], alone)
+
+
+def test_batches_are_of_one_class_and_cover_it():
+    classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+    sizes = [c.g_iox.shape[1] for c in classes]
+    drawn = [draw_batch(classes, 2, np.random.default_rng(i)).g_iox for i in range(60)]
+    assert {len(g) for g in drawn} == {2}
+    share = np.mean([g.shape[1] == sizes[0] for g in drawn])
+    assert 0.4 < share < 0.8  # three of five materials
+    seen = np.concatenate([g for g in drawn if g.shape[1] == sizes[0]])
+    assert len(np.unique(seen, axis=0)) == 3
+    more = draw_batch(classes, 9, np.random.default_rng(0))
+    assert len(more.g_iox) == len(more.linear.guess_oo) == 9
+
+
+def test_cut_takes_everything_once():
+    classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+    pieces = cut(classes, 2)
+    assert [len(p.g_iox) for p in pieces] == [2, 1, 2]
+    together = np.concatenate([p.g_iox for p in pieces[:2]])
+    np.testing.assert_array_equal(together, classes[0].g_iox)
