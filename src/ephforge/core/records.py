@@ -5,13 +5,18 @@ import os
 from pathlib import Path
 
 from ephforge.core.errors import EphforgeError
+from ephforge.core.netcdf import versions
 
 
 def write_record(path: str | Path, values: dict) -> None:
-    """Write a dict of plain values under a temporary name and rename it."""
+    """Write a dict of plain values under a temporary name and rename it.
+
+    Package versions go in as "versions", as they do into every NetCDF file.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    values = values | {"versions": versions()}
     temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     os.replace(temporary, path)
 
