@@ -20,6 +20,7 @@ OPTIONS = {
     "batch_size": 2,
 }
 PROVENANCE = {"stage": "coupling", "options": OPTIONS, "code": "0"}
+LATTICE = {"options": {"strain": 0.1}, "code": "a", "wall_seconds": 1.0}
 
 
 def lattice_row(crystal, prototype, constants=None):
@@ -44,7 +45,7 @@ def shard(tmp_path):
             {"status": "rejected", "reason": "imaginary modes", "detail": "", "prototype": "bcc"},
         ),
     }
-    write(tmp_path / "lattice.nc", "lattice", {}, {"wall_seconds": 1.0}, groups)
+    write(tmp_path / "lattice.nc", "lattice", {}, LATTICE, groups)
     return tmp_path
 
 
@@ -56,6 +57,7 @@ def run(folder, name="coupling.nc", **changes):
 def test_accepted_materials_become_blocks(shard):
     found = run(shard)
     assert found.attributes["wall_seconds"] > 0
+    assert {key: found.attributes[f"lattice_{key}"] for key in LATTICE} == LATTICE
     for name, prototype in (("000003", "fcc"), ("000004", "zincblende")):
         group = found.groups[name]
         block = read_block(group)

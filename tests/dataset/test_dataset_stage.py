@@ -15,6 +15,14 @@ from ephforge.dataset.stage import run
 OPTIONS = {"validation_fraction": 0.2, "test_fraction": 0.2}
 PROVENANCE = {"stage": "dataset", "options": OPTIONS, "code": "0"}
 PROTOTYPES = ["fcc", "diamond", "zincblende", "rocksalt"]
+SHARD = {
+    "options": {"bases": ["s"]},
+    "code": "b",
+    "wall_seconds": 2.0,
+    "lattice_options": {"strain": 0.1},
+    "lattice_code": "a",
+    "lattice_wall_seconds": 3.0,
+}
 SMALL = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
 
@@ -31,8 +39,7 @@ def group(i):
 def write_shard(folder, first, last, names=None, stem=None):
     path = folder / f"{stem or f'{first:06d}-{last:06d}'}.nc"
     groups = {f"{i:06d}": group(i) for i in (range(first, last) if names is None else names)}
-    times = {"wall_seconds": 2.0, "lattice_wall_seconds": 3.0}
-    write(path, "coupling", {}, times, groups)
+    write(path, "coupling", {}, SHARD, groups)
     return str(path)
 
 
@@ -48,8 +55,11 @@ def test_counts_and_round_trip(tmp_path):
     assert (card["drawn"], card["accepted"], card["rejected"]) == (20, 16, {"imaginary modes": 4})
     assert card["prototypes"] == dict.fromkeys(sorted(PROTOTYPES), 4)
     assert card["matrices"] == 4 * 4 * (3 + 6 + 6 + 6)  # 4 materials each, 2 x 2 bands
-    assert card["wall_time"]["lattice"] == 6.0
-    assert card["wall_time"]["coupling"] == 4.0
+    assert card["earlier"] == {
+        "lattice": {"wall_seconds": 6.0, "options": [{"strain": 0.1}], "code": ["a"]},
+        "coupling": {"wall_seconds": 4.0, "options": [{"bases": ["s"]}], "code": ["b"]},
+    }
+    assert card["seed"] == 1
 
     splits = read_splits(dataset)
     families = {name: {b.labels["family"] for b in blocks} for name, blocks in splits.items()}
@@ -96,6 +106,6 @@ def test_a_junk_shard_is_named(tmp_path):
 
 def test_nothing_accepted_is_one_clear_line(tmp_path):
     groups = {"000000": group(4)}
-    write(tmp_path / "000000-000001.nc", "coupling", {}, {"wall_seconds": 1.0}, groups)
+    write(tmp_path / "000000-000001.nc", "coupling", {}, SHARD, groups)
     with pytest.raises(EphforgeError, match="no material was accepted"):
         call(tmp_path, [str(tmp_path / "000000-000001.nc")])

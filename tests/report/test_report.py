@@ -10,6 +10,7 @@ import pytest
 
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
+from ephforge.layers import LAYERS
 from ephforge.report import captions, figures, page, stage
 from ephforge.report.metrics import best_classical
 
@@ -50,7 +51,11 @@ def records():
                 "test": {"materials": 4, "families": ["diamond/brenner/s"]},
             },
             "matrices": 96,
-            "wall_time": {"lattice": 5.0, "coupling": 6.0, "dataset": 1.0},
+            "seed": 7,
+            "earlier": {
+                "lattice": {"wall_seconds": 5.0, "options": [{"of": "lattice"}], "code": ["l"]},
+                "coupling": {"wall_seconds": 6.0, "options": [{"of": "c"}], "code": ["c", "d"]},
+            },
             "wall_seconds": 1.0,
         },
         "history": provenance("train")
@@ -104,6 +109,14 @@ def records():
     }
 
 
+def real_materials(folder):
+    paths = [str(folder / f"{name}.nc") for name in ("si_4ws", "al_4")]
+    for path in paths:
+        facts = provenance("firstprinciples") | {"wall_seconds": 2.0}
+        write(path, "firstprinciples", {}, facts)
+    return paths
+
+
 def build(folder, found):
     paths = {}
     for name, record in found.items():
@@ -129,6 +142,7 @@ def build(folder, found):
     stage.run(
         **paths,
         examples=str(folder / "examples.nc"),
+        materials=real_materials(folder),
         **outputs,
         options=options,
         provenance=provenance("report") | {"options": options},
@@ -148,6 +162,14 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert metrics["matrices"] == 96
     assert metrics["wall_time"]["train"] == 3.0
     assert metrics["wall_time"]["lattice"] == 5.0
+    assert metrics["wall_time"]["firstprinciples"] == 4.0
+    assert metrics["wall_time"]["report"] > 0
+    assert metrics["wall_time"].keys() == metrics["code"].keys() == metrics["options"].keys()
+    parts = {"core", "electrons", "phonons", "baselines", "model"}  # folders that are no stage
+    assert set(metrics["code"]) == LAYERS.keys() - parts
+    assert metrics["code"]["coupling"] == ["c", "d"]
+    assert metrics["options"]["firstprinciples"] == {"of": "firstprinciples"}
+    assert metrics["seed"] == 7
     assert metrics["code"]["compress"].startswith("compress")
     assert metrics["options"]["train"] == {"of": "train"}
     assert "numpy" in metrics["versions"]

@@ -112,6 +112,7 @@ rule report:
         superresolve=rules.superresolve.output.metrics,
         latent=rules.latent.output.metrics,
         examples=rules.compress.output.examples,
+        materials=REAL_MATERIALS,
     output:
         index=report(
             "results/report/index.html",

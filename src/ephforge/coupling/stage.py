@@ -20,6 +20,7 @@ ASYMMETRIC = "asymmetric coupling"
 _SMALLEST_COUPLING = 1e-6
 UNCOUPLED = "no coupling on the mesh"
 
+_CARRIED = ("options", "code", "wall_seconds")
 _LABELS = ("prototype", "potential", "basis", "family")
 
 _log = logging.getLogger(__name__)
@@ -52,8 +53,10 @@ def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) ->
     count = sum(attributes["status"] == "accepted" for _, attributes in groups.values())
     seconds = time.perf_counter() - start
     _log.info("%s: %d of %d materials accepted, %.1f s", shard, count, len(groups), seconds)
-    times = {"wall_seconds": seconds, "lattice_wall_seconds": source.attributes["wall_seconds"]}
-    write(shard, "coupling", {}, provenance | times | {"seed": seed}, groups)
+    # what the dataset's card says of the stage before this one
+    before = {f"lattice_{key}": source.attributes[key] for key in _CARRIED}
+    facts = provenance | before | {"seed": seed, "wall_seconds": seconds}
+    write(shard, "coupling", {}, facts, groups)
 
 
 def _material(name: str, group: Contents, seed: int, bases: list[str]) -> tuple[Model, dict]:

@@ -52,11 +52,13 @@ def run(shards, dataset: str, card: str, options: dict, seed: int, provenance: d
     )
     log.info("%d of %d materials, %d families", len(accepted), len(materials), len(families))
     counts = _counts(materials, accepted, split)
-    seconds = _earlier_seconds(shard_attributes) | {"dataset": _since(start)}
-    write_record(
-        card,
-        {"provenance": provenance, "wall_seconds": _since(start)} | counts | {"wall_time": seconds},
-    )
+    facts = {
+        "provenance": provenance,
+        "earlier": _earlier(shard_attributes),
+        "seed": seed,
+        "wall_seconds": _since(start),
+    }
+    write_record(card, facts | counts)
 
 
 def _group(contents: Contents, split: dict[str, str]) -> tuple[dict, dict]:
@@ -94,12 +96,22 @@ def _counts(
     }
 
 
-def _earlier_seconds(shards: list[dict]) -> dict[str, float]:
-    """Wall time of the stages before, summed over shards; they ran side by side."""
+def _earlier(shards: list[dict]) -> dict[str, dict]:
+    """Of the two stages before: wall time, summed over shards that may run side by side, and
+    the distinct options and code that made the shards (one of each unless they are mixed).
+    """
     return {
-        "lattice": sum(found.get("lattice_wall_seconds", 0.0) for found in shards),
-        "coupling": sum(found["wall_seconds"] for found in shards),
+        stage: {
+            "wall_seconds": sum(found[f"{prefix}wall_seconds"] for found in shards),
+            "options": _distinct([found[f"{prefix}options"] for found in shards]),
+            "code": _distinct([found[f"{prefix}code"] for found in shards]),
+        }
+        for stage, prefix in (("lattice", "lattice_"), ("coupling", ""))
     }
+
+
+def _distinct(values: list) -> list:
+    return [value for i, value in enumerate(values) if value not in values[:i]]
 
 
 def _since(start: float) -> float:

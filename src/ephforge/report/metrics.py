@@ -2,26 +2,29 @@
 
 from typing import Any
 
-from ephforge.core.netcdf import versions
+# with a record of their own
+STAGES = ("dataset", "train", "compress", "classify", "superresolve", "latent")
 
-STAGES = ("train", "compress", "classify", "superresolve", "latent")  # with a record of their own
 
-
-def assemble(records: dict[str, dict], options: dict, provenance: dict) -> dict[str, Any]:
+def assemble(
+    records: dict[str, dict], materials: list[dict], options: dict, provenance: dict
+) -> dict[str, Any]:
     """One record from those of the stages.
 
     Args:
       records: "card", "history", "compress", "classify", "superresolve", "latent".
+      materials: attributes of the files of stage firstprinciples.
       options: section `report`.
 
     Returns:
       `synthetic_test` and `first_principles.<material>`, each with compress, superresolve and
-      classify; `materials`, `matrices`, `splits`, `wall_time` (seconds), `versions`, `code`,
-      `options`.
+      classify; `materials`, `matrices`, `splits`, `seed` of the campaign; by stage `wall_time`
+      (seconds, summed over shards and materials), `code` and `options`, of all stages but this
+      one's `wall_time`.  Shards made with several codes or options have them as a list.
     """
     card, compress = records["card"], records["compress"]
     refine, classify = records["superresolve"], records["classify"]
-    named = {"train": records["history"], **records}
+    stages = _stages(records, materials)
     return {
         "synthetic_test": {
             "compress": compress["synthetic_test"],
@@ -47,13 +50,36 @@ def assemble(records: dict[str, dict], options: dict, provenance: dict) -> dict[
         "matrices": card["matrices"],
         "splits": card["splits"],
         "reasons": {"compress": compress["reasons"], "superresolve": refine["reasons"]},
-        "wall_time": card["wall_time"] | {stage: named[stage]["wall_seconds"] for stage in STAGES},
-        "versions": versions(),
-        "code": {stage: _provenance(named[stage])["code"] for stage in STAGES}
-        | {"dataset": card["provenance"]["code"], "report": provenance["code"]},
-        "options": {stage: _provenance(named[stage])["options"] for stage in STAGES}
-        | {"dataset": card["provenance"]["options"], "report": options},
+        "seed": card["seed"],
+        "wall_time": {s: facts["wall_seconds"] for s, facts in stages.items()},
+        "code": {s: facts["code"] for s, facts in stages.items()} | {"report": provenance["code"]},
+        "options": {s: facts["options"] for s, facts in stages.items()} | {"report": options},
     }
+
+
+def _stages(records: dict[str, dict], materials: list[dict]) -> dict[str, dict]:
+    """Options, code and wall time of every stage before the report, in the order of the flow."""
+    card = records["card"]
+    real = {
+        "wall_seconds": sum(found["wall_seconds"] for found in materials),
+        "options": [found["options"] for found in materials],
+        "code": [found["code"] for found in materials],
+    }
+    several = {**card["earlier"], "firstprinciples": real}
+    stages = {
+        stage: facts | {key: _one_or_all(facts[key]) for key in ("options", "code")}
+        for stage, facts in several.items()
+    }
+    named = {"dataset": card, "train": records["history"], **records}
+    return stages | {
+        stage: _provenance(named[stage]) | {"wall_seconds": named[stage]["wall_seconds"]}
+        for stage in STAGES
+    }
+
+
+def _one_or_all(values: list) -> Any:
+    distinct = [value for i, value in enumerate(values) if value not in values[:i]]
+    return distinct[0] if len(distinct) == 1 else distinct
 
 
 def best_classical(row: dict[str, float | None], bounds: list[str]) -> tuple[str, float] | None:

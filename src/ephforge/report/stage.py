@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from ephforge.core.netcdf import read
+from ephforge.core.netcdf import read, versions
 from ephforge.core.records import read_record, write_record
 from ephforge.report import captions, figures
 from ephforge.report.metrics import assemble
@@ -23,6 +23,7 @@ def run(
     superresolve: str,
     latent: str,
     examples: str,
+    materials,
     index: str,
     metrics: str,
     campaign_figure: str,
@@ -40,6 +41,7 @@ def run(
     Args:
       card, history, compress, classify, superresolve, latent: JSON records of the stages.
       examples: NetCDF file of maps, true and rebuilt.
+      materials: files of stage firstprinciples, one or many; their wall time and provenance.
       index, metrics, *_figure: files to write.
       options: section `report` of the configuration.
     """
@@ -101,10 +103,12 @@ def run(
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
         plt.close(figure)
-    numbers = assemble(records, options, provenance)
+    materials = [materials] if isinstance(materials, str) else list(materials)
+    attributes = [read(path, "firstprinciples").attributes for path in materials]
+    numbers = assemble(records, attributes, options, provenance) | {"versions": versions()}
+    numbers["wall_time"]["report"] = time.perf_counter() - start  # up to writing the page
     shown = [(heading, text, Path(path)) for heading, text, _, path in drawn]
     page = render(options["title"], numbers, records, shown)
     Path(index).write_text(page)
-    numbers["wall_time"]["report"] = time.perf_counter() - start
     write_record(metrics, {"provenance": provenance} | numbers)
     log.info("%s written", index)
