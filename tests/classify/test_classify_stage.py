@@ -65,6 +65,13 @@ def test_features_ignore_the_scale_and_have_one_length():
         assert describe(train[0]).shape == describe(train[1]).shape
 
 
+def test_pca_features_tell_the_numbers_of_bands_and_modes():
+    train = [make_block("fcc", 1, **MESHES), make_block("diamond", 2, **MESHES)]
+    fitted = features.fit_map_pca(train, 4)
+    told = [features.pca_features(fitted, block)[:2].tolist() for block in train]
+    assert told == [[2, 3], [2, 6]]
+
+
 def test_shares_of_bands_and_modes_add_up():
     block = make_block("fcc", 1, **MESHES)
     found = features.handmade_features(block, 3, 4)  # wider than the block

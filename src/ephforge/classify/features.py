@@ -1,6 +1,8 @@
 """Fixed-length descriptions of a material: from principal components, and by hand.
 
-Both see what the latent code sees, |g| of one block without its scale, and nothing else.
+Both see |g| of one block without its scale, and the numbers of bands and modes.  The encoder,
+whose features they stand beside, is told these too, and the lattice besides: its harmonics and
+symmetry moves.
 """
 
 from typing import NamedTuple
@@ -32,9 +34,10 @@ def fit_map_pca(blocks: list[Block], components: int) -> MapPca:
 
 
 def pca_features(fitted: MapPca, block: Block) -> Float[np.ndarray, " f"]:
-    """Mean and spread over channels of the coefficients; the latent code has them over the mesh."""
+    """Numbers of bands and modes; mean and spread over channels of the coefficients."""
     coefficient_cj = (_maps(block) - fitted.mean_x) @ fitted.component_jx.T
-    return np.concatenate([coefficient_cj.mean(axis=0), coefficient_cj.std(axis=0)]).astype(float)
+    pooled = [coefficient_cj.mean(axis=0), coefficient_cj.std(axis=0)]
+    return np.concatenate([[len(block.g), block.g.shape[2]], *pooled]).astype(float)
 
 
 def handmade_features(block: Block, bands: int, modes: int) -> Float[np.ndarray, " f"]:

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 FEATURES = {
     "latent": "mean and spread over the mesh of the encoder's features",
-    "pca": "principal components of single maps, pooled over channels",
-    "handmade": "shares of bands and modes, weight at small q, histogram",
+    "pca": "numbers of bands and modes, principal components of single maps pooled over channels",
+    "handmade": "numbers of bands and modes, their shares, weight at small q, histogram",
 }
 Describe = Callable[[Block], np.ndarray | None]
 
