@@ -29,7 +29,7 @@ LAYERS = {
     "compress": ("core", "dataset", "model", "baselines"),
     "classify": ("core", "dataset", "model", "baselines"),
     "superresolve": ("core", "dataset", "model", "baselines"),
-    "latent": ("core", "dataset", "model", "baselines"),
+    "latent": ("core", "dataset", "model"),
     "report": ("core",),
 }
 
