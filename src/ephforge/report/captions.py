@@ -22,7 +22,7 @@ def learning(history: dict) -> str:
     columns = history["columns"]
     scores = [e for e in columns.get("validation", []) if e is not None]
     best = (
-        " The score is the geometric mean of the validation errors; "
+        " The score is the geometric mean over the budgets on the validation split; "
         f"the smallest is {min(scores):.3f}."
         if scores
         else ""

@@ -44,7 +44,7 @@ def learning_curve(history: dict) -> Figure:
     figure, axes = plt.subplots(figsize=(7.2, 4.2))
     labels = {
         "train": ("training batches, random budget", "#999999", "-"),
-        "validation": ("validation score, which picks the weights", "black", "-"),
+        "validation": ("validation score, which picks the weights that compress", "black", "-"),
         "validation_refined": ("validation, coarse q mesh given", "#0072B2", "--"),
     }
     budgets = sorted((float(share), key) for key in columns if (share := _budget(key)))
