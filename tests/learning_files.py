@@ -38,6 +38,10 @@ class StandInCodec(Codec):
         self._check(block)
         return np.where(given_o, block.g, block.g[..., given_o].mean())
 
+    @property
+    def linear_part(self):
+        return self
+
     def _check(self, block):
         if block.g.shape[2] > self.modes:
             raise EphforgeError(f"{block.name}: too many modes")

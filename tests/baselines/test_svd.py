@@ -53,3 +53,17 @@ def test_symmetry_helps_at_equal_budget():
     plain = relative_error(svd(GRID, counts)[0].g, GRID)
     irreducible = relative_error(svd_irreducible_q(GRID, BLOCK.orbits, counts)[0].g, GRID)
     assert irreducible < plain
+
+
+def test_a_matrix_that_divide_and_conquer_gives_up_on(monkeypatch):
+    block = make_block("zincblende", 3, k_mesh=(2, 2, 2), q_mesh=(2, 2, 2))
+    grid = on_grid(block)
+    usual = svd(grid, [grid.size // 10])[0]
+
+    def gives_up(*_, **__):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(np.linalg, "svd", gives_up)
+    found = svd(grid, [grid.size // 10])[0]
+    assert found.stored == usual.stored
+    np.testing.assert_allclose(found.g, usual.g, atol=1e-4 * grid.max())

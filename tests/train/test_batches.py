@@ -1,4 +1,4 @@
-"""Stacked materials: what a batch holds, and which orbits a refinement gives."""
+"""Stacked materials: what a class and a batch hold."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ from material_blocks import make_block
 from small_networks import SMALL
 
 from ephforge.core.blocks import on_grid
-from ephforge.core.kpoints import mesh_points
 from ephforge.model.transform import linear_of, statistics_of
-from ephforge.train.batches import cut, draw_batch, given_orbits, stack_blocks
+from ephforge.train.batches import cut, draw_batch, pick, stack_blocks
 
 BLOCKS = [
     *(make_block("cscl", i, **SMALL) for i in range(3)),
@@ -17,22 +16,12 @@ BLOCKS = [
 STATISTICS = statistics_of(BLOCKS)
 
 
-def test_given_orbits_lie_on_the_coarse_mesh():
-    block = make_block("fcc", 0)
-    given_o = given_orbits(block.orbits, block.q_mesh, (2, 2, 2))
-    on_coarse_q = np.all(mesh_points((4, 4, 4)) * 2 % 1 == 0, axis=1)
-    assert on_coarse_q.sum() == 8
-    # all pairs of an orbit are given or none is
-    np.testing.assert_array_equal(
-        given_o[block.orbits.orbit_kq], np.broadcast_to(on_coarse_q, (64, 64))
-    )
-
-
 def test_classes_hold_every_material_once_largest_first():
     classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
     assert [len(c.g_iox) for c in classes] == [3, 2]
     assert classes[0].g_iox.dtype == np.float32
-    for c, members in zip(classes, (BLOCKS[:3], BLOCKS[3:]), strict=True):
+    for found, members in zip(classes, (BLOCKS[:3], BLOCKS[3:]), strict=True):
+        c = pick(found, np.arange(len(members)))
         for i, block in enumerate(members):
             share_o = block.orbits.size_o / block.orbits.size_o.sum()
             real = c.g_iox[i][:, c.real_ix[i]]
@@ -59,7 +48,7 @@ def test_batches_are_of_one_class_and_cover_it():
 
 def test_cut_takes_everything_once():
     classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
-    pieces = cut(classes, 2)
+    pieces = list(cut(classes, 2))
     assert [len(p.g_iox) for p in pieces] == [2, 1, 2]
     together = np.concatenate([p.g_iox for p in pieces[:2]])
     np.testing.assert_array_equal(together, classes[0].g_iox)

@@ -10,7 +10,7 @@ from small_networks import SMALL, small_codec, small_network
 
 from ephforge.model.transform import statistics_of
 from ephforge.train import loop
-from ephforge.train.batches import stack_blocks
+from ephforge.train.batches import cut, stack_blocks
 from ephforge.train.loop import (
     BUDGETS,
     VALIDATED_BUDGETS,
@@ -35,6 +35,7 @@ BLOCKS = [make_block("cscl", i, bands=2, **SMALL) for i in range(4)]
 STATISTICS = statistics_of(BLOCKS)
 NO_EXTRA = np.zeros(4)
 CLASSES = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+(BATCH,) = cut(CLASSES, 4)
 
 
 def _keeping(rows):
@@ -58,10 +59,10 @@ def trained():
 
 def test_training_lowers_the_error_of_both_tasks(trained):
     trainer, state, rows = trained
-    tasks = compression(CLASSES[0], np.full(4, 0.01), NO_EXTRA), refinement(CLASSES[0])
+    tasks = compression(BATCH, np.full(4, 0.01), NO_EXTRA), refinement(BATCH)
     for task in tasks:
-        before = batch_errors(trainer.graph, trainer.start.weights, CLASSES[0], task)
-        after = batch_errors(trainer.graph, state.weights, CLASSES[0], task)
+        before = batch_errors(trainer.graph, trainer.start.weights, BATCH, task)
+        after = batch_errors(trainer.graph, state.weights, BATCH, task)
         assert np.mean(np.log(after)) < np.mean(np.log(before)) - 0.005
     assert [row["step"] for row in rows][-2:] == [15, 30]
     names = {f"validation_{budget}" for budget in VALIDATED_BUDGETS}
@@ -75,8 +76,8 @@ def test_compression_error_is_that_of_the_codec():
     codec = small_codec(STATISTICS, trained=True)
     plans = [codec._plan(block, 0.02) for block in BLOCKS]
     n_kept, n_extra = np.array(plans, dtype=np.int32).T
-    task = compression(CLASSES[0], np.ones(4), NO_EXTRA)._replace(n_kept=n_kept, n_extra=n_extra)
-    found_i = errors(codec.network, CLASSES[0], task)
+    task = compression(BATCH, np.ones(4), NO_EXTRA)._replace(n_kept=n_kept, n_extra=n_extra)
+    found_i = errors(codec.network, BATCH, task)
     for block, found in zip(BLOCKS, found_i, strict=True):
         rebuilt = codec.compress(block, 0.02)[..., block.orbits.orbit_kq]
         grid = block.g[..., block.orbits.orbit_kq]
@@ -87,16 +88,16 @@ def test_compression_error_is_that_of_the_codec():
 
 def test_a_budget_is_never_exceeded():
     budget_i, share_i = np.array([5e-4, 1e-3, 3e-3, 2e-2]), np.array([0.5, 0.0, 0.25, 0.5])
-    task = compression(CLASSES[0], budget_i, share_i)
+    task = compression(BATCH, budget_i, share_i)
     paid_i = task.n_kept + 2 * task.n_extra
-    assert np.all(paid_i <= budget_i * CLASSES[0].full_i)
-    assert np.all(paid_i > budget_i * CLASSES[0].full_i - 3)
+    assert np.all(paid_i <= budget_i * BATCH.full_i)
+    assert np.all(paid_i > budget_i * BATCH.full_i - 3)
 
 
 def test_refinement_error_is_that_of_the_codec_on_hidden_orbits():
     codec = small_codec(STATISTICS, trained=True)
-    found_i = errors(codec.network, CLASSES[0], refinement(CLASSES[0]))
-    for block, given_o, found in zip(BLOCKS, CLASSES[0].coarse_io, found_i, strict=True):
+    found_i = errors(codec.network, BATCH, refinement(BATCH))
+    for block, given_o, found in zip(BLOCKS, BATCH.coarse_io, found_i, strict=True):
         hidden_kq = ~given_o[block.orbits.orbit_kq]
         rebuilt = codec.refine(block, given_o)[..., block.orbits.orbit_kq][..., hidden_kq]
         true = block.g[..., block.orbits.orbit_kq][..., hidden_kq]
@@ -111,7 +112,7 @@ def test_tasks_follow_the_options():
     refinements = [bool(np.all(task.is_refinement)) for task in tasks]
     assert 0.15 < np.mean(refinements) < 0.35
     paid = [t.n_kept + 2 * t.n_extra for t, r in zip(tasks, refinements, strict=True) if not r]
-    share = np.concatenate(paid) / CLASSES[0].full_i[0]
+    share = np.concatenate(paid) / BATCH.full_i[0]
     assert BUDGETS[1] / 1.5 < share.max() <= BUDGETS[1]
     mean = (BUDGETS[1] - BUDGETS[0]) / np.log(BUDGETS[1] / BUDGETS[0])  # log-uniform
     assert 0.7 * mean < share.mean() < 1.2 * mean
@@ -132,8 +133,8 @@ def test_best_weights_are_kept_when_later_ones_are_worse(monkeypatch):
     )
     scores = [row["validation"] for row in rows]
     assert scores[-1] > 2 * min(scores)
-    task = [compression(CLASSES[0], np.full(4, b), NO_EXTRA) for b in VALIDATED_BUDGETS]
-    found = [np.mean(trainer.evaluate(state.best, CLASSES[0], t)) for t in task]
+    task = [compression(BATCH, np.full(4, b), NO_EXTRA) for b in VALIDATED_BUDGETS]
+    found = [np.mean(trainer.evaluate(state.best, BATCH, t)) for t in task]
     assert np.exp(np.mean(np.log(found))) == pytest.approx(min(scores), rel=1e-4)
 
 
@@ -155,6 +156,6 @@ def test_a_double_precision_network_is_refused():
 
 
 def test_a_double_precision_batch_is_refused():
-    batch = CLASSES[0]._replace(g_iox=CLASSES[0].g_iox.astype(float))
+    batch = BATCH._replace(g_iox=BATCH.g_iox.astype(float))
     with pytest.raises(TypeError, match="float64"):
         errors(small_network(2, 6), batch, compression(batch, np.full(4, 0.01), NO_EXTRA))

@@ -6,6 +6,7 @@ rank-1 term of an i x j matrix costs i + j numbers (its singular value goes into
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import svd as svd_of
 
 from ephforge.baselines.measure import Code
 from ephforge.baselines.symmetric import irreducible_columns, pack, spread, unpack, weight_pvo
@@ -78,7 +79,7 @@ def svd_joint(
 
 def _low_rank(matrices_xij: Float[np.ndarray, "x i j"], counts: list[int]):
     """Best of: the same rank everywhere, or the strongest terms with their matrix's number."""
-    left, strength_xr, right = np.linalg.svd(matrices_xij, full_matrices=False)
+    left, strength_xr, right = _decompose(matrices_xij)
     x, i, j = matrices_xij.shape
     for count in counts:
         uniform = np.zeros(strength_xr.shape, dtype=bool)
@@ -89,6 +90,18 @@ def _low_rank(matrices_xij: Float[np.ndarray, "x i j"], counts: list[int]):
         options = [(uniform, i + j), (strongest, i + j + 1)]
         keep, price = max(options, key=lambda option: (strength_xr[option[0]] ** 2).sum())
         yield (left * np.where(keep, strength_xr, 0)[:, None, :]) @ right, int(keep.sum()) * price
+
+
+def _decompose(matrices_xij: Float[np.ndarray, "x i j"]):
+    """Singular values and vectors; QR iteration where divide and conquer does not converge.
+
+    LAPACK's gesdd gives up on some matrices of exactly equal rows with entries near 1e-12.
+    """
+    try:
+        return np.linalg.svd(matrices_xij, full_matrices=False)
+    except np.linalg.LinAlgError:
+        found = [svd_of(m, full_matrices=False, lapack_driver="gesvd") for m in matrices_xij]
+        return tuple(np.stack(part) for part in zip(*found, strict=True))
 
 
 def _from_columns(x_pvki, orbit_ki, orbits: Orbits, bands: int):

@@ -17,6 +17,7 @@ from ephforge.model.codec import Codec
 # method -> what it is; `orbits` is a bound, since nobody can store numbers without positions
 METHODS = {
     "autoencoder": "convolutional autoencoder, trained on synthetic materials",
+    "linear": "the linear transform of the autoencoder, without its convolutions",
     "svd": "truncated SVD of the k x q matrix of each channel",
     "svd_irreducible_q": "truncated SVD of k x irreducible q, bands m <= n",
     "svd_joint": "one truncated SVD of channels x symmetry orbits",
@@ -47,6 +48,7 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
     unseen = "no training material with this lattice"
     trials = {
         "autoencoder": _autoencoder(block, budgets, codec),
+        "linear": _autoencoder(block, budgets, codec.linear_part),
         "svd": Trial(svd(grid, counts)),
         "svd_irreducible_q": Trial(svd_irreducible_q(grid, orbits, counts)),
         "svd_joint": Trial(svd_joint(grid, orbits, counts)),
@@ -57,6 +59,11 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
             pca_joint(fitted, block, counts), f"{unseen}, number of bands and of modes"
         ),
         "orbits": Trial(largest_orbits(grid, orbits, counts, indexed=False)),
+    }
+    # |g| is not negative: clipping costs no number, and the autoencoder does it too
+    trials = {
+        method: Trial(codes and [Code(np.maximum(c.g, 0), c.stored) for c in codes], reason)
+        for method, (codes, reason) in trials.items()
     }
     for method, (codes, _) in trials.items():
         for code, count in zip(codes or [], counts, strict=codes is not None):

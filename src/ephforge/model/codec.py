@@ -87,6 +87,16 @@ class Codec:
         found = self._run(seen, given_o, None, factor)
         return np.where(given_o, block.g, found)
 
+    @cached_property
+    def linear_part(self) -> "Codec":
+        """The same codec with the three convolutional paths silent."""
+        graph, weights = self._split
+        silent = nnx.merge(graph, weights)
+        for path in (silent.encoder, silent.decoder, silent.refiner):
+            path.leave.kernel[...] = jnp.zeros_like(path.leave.kernel[...])
+            path.leave.bias[...] = jnp.zeros_like(path.leave.bias[...])
+        return Codec(silent, self.statistics)
+
     def stored_numbers(self, block: Block, budget: float) -> int:
         """Numbers stored at a budget: coefficients, positions and the header."""
         plan = self._plan(block, budget)

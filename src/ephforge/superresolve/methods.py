@@ -10,12 +10,14 @@ from ephforge.baselines.measure import relative_error
 from ephforge.baselines.table import summary
 from ephforge.core.blocks import Block, on_grid
 from ephforge.core.errors import EphforgeError
+from ephforge.core.symmetry import given_orbits
 from ephforge.model.codec import Codec
 
 Mesh = tuple[int, int, int]
 
 METHODS = {
     "autoencoder": "convolutional autoencoder, trained on synthetic materials",
+    "linear": "best linear guess of the autoencoder, without its convolutions",
     "trilinear": "trilinear interpolation in q",
     "cubic": "periodic cubic splines in q",
     "fourier": "trigonometric interpolation in q",
@@ -73,12 +75,14 @@ def errors(
     block: Block, coarse: Mesh, codec: Codec, fitted: dict, tuning: Tuning
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """Error of every method on one material, and the reasons of those that do not apply."""
-    found, reasons = {}, {}
-    try:
-        g_mnvo = np.asarray(codec.refine(block, given(block, coarse)), dtype=float)
-        found["autoencoder"] = hidden_error(g_mnvo[..., block.orbits.orbit_kq], block, coarse)
-    except EphforgeError as error:  # more bands or modes than it was trained with
-        found["autoencoder"], reasons["autoencoder"] = None, str(error)
+    found: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for method, tool in (("autoencoder", codec), ("linear", codec.linear_part)):
+        try:
+            g_mnvo = np.asarray(tool.refine(block, given(block, coarse)), dtype=float)
+            found[method] = hidden_error(g_mnvo[..., block.orbits.orbit_kq], block, coarse)
+        except EphforgeError as error:  # more bands or modes than it was trained with
+            found[method], reasons[method] = None, str(error)
     for method, power in tuning.powers.items():
         found[method] = hidden_error(interpolated(block, coarse, method, power), block, coarse)
     rebuilt = regression.refine(fitted, block, given(block, coarse), tuning.ridge)
@@ -90,7 +94,7 @@ def errors(
 
 def given(block: Block, coarse: Mesh):
     """Orbits that are given: their q lie on the coarse mesh."""
-    return interpolation.given_orbits(block.orbits, coarse, block.q_mesh)
+    return given_orbits(block.orbits, block.q_mesh, coarse)
 
 
 def _best(values: tuple, errors_of) -> float:

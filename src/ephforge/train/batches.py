@@ -4,6 +4,8 @@ Materials with the same orbits form a class; a batch is drawn from one class, ch
 probability proportional to its materials.
 """
 
+import hashlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -11,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ephforge.core.blocks import Block
-from ephforge.core.symmetry import Orbits
+from ephforge.core.symmetry import given_orbits
 from ephforge.model.codec import channels_of, is_real_channel
 from ephforge.model.geometry import Geometry, geometry_of
 from ephforge.model.transform import (
@@ -42,41 +44,71 @@ class Batch(NamedTuple):
     linear: Linear
 
 
-def given_orbits(
-    orbits: Orbits, q_mesh: tuple[int, int, int], coarse_q_mesh: tuple[int, int, int]
-) -> Bool[np.ndarray, " o"]:
-    """Orbits whose phonon q lies on a coarse mesh that divides the q mesh."""
-    q_index = np.stack(np.unravel_index(orbits.representative_o2[:, 1], q_mesh), axis=-1)
-    stride = np.asarray(q_mesh) // np.asarray(coarse_q_mesh)
-    return np.all(q_index % stride == 0, axis=-1)
+class Class(NamedTuple):
+    """Materials with the same orbits; what they share is kept once and numbered.
+
+    Attributes:
+      g_iox, real_ix, full_i: as in `Batch`.
+      coarse_o: as in `Batch`, the same for all.
+      geometries, geometry_i: the different ones, and the number of each material's.
+      linears, linear_i: likewise.
+    """
+
+    g_iox: Float[np.ndarray, "i o x"]
+    real_ix: Bool[np.ndarray, "i x"]
+    full_i: Int[np.ndarray, " i"]
+    coarse_o: Bool[np.ndarray, " o"]
+    geometries: list[Geometry]
+    geometry_i: Int[np.ndarray, " i"]
+    linears: list[Linear]
+    linear_i: Int[np.ndarray, " i"]
 
 
-def stack_blocks(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> list[Batch]:
-    """All materials of a split, one Batch per class, largest class first."""
+def stack_blocks(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> list[Class]:
+    """All materials of a split by class, largest class first."""
     classes: dict[str, list[Block]] = {}
     for block in blocks:
         classes.setdefault(class_of(block), []).append(block)
     return [
-        _stack(members, statistics, coarse_q_mesh)
+        _gather(members, statistics, coarse_q_mesh)
         for members in sorted(classes.values(), key=len, reverse=True)
     ]
 
 
-def _stack(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> Batch:
+def _gather(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> Class:
     wide = statistics.bands, statistics.modes
     coarse_o = given_orbits(blocks[0].orbits, blocks[0].q_mesh, coarse_q_mesh)
-    linear: dict[str, Linear] = {}
+    geometries: dict[bytes, Geometry] = {}
+    linears: dict[str, Linear] = {}
+    keys = []
     for block in blocks:
-        name = channel_set_of(block)
-        if name not in linear:
-            linear[name] = linear_of(block, statistics, coarse_o)
-    return Batch(
+        geometry, channels = geometry_of(block), channel_set_of(block)
+        moves = hashlib.sha256(geometry.moves_roo.tobytes()).digest()
+        geometries.setdefault(moves, geometry)
+        if channels not in linears:
+            linears[channels] = linear_of(block, statistics, coarse_o)
+        keys.append((moves, channels))
+    return Class(
         np.stack([channels_of(b, *wide) for b in blocks]),
         np.stack([is_real_channel(b, *wide) for b in blocks]),
-        np.broadcast_to(coarse_o, (len(blocks), len(coarse_o))),
         np.array([b.g[..., 0].size * b.orbits.orbit_kq.size for b in blocks]),
-        _stacked([geometry_of(b) for b in blocks]),
-        _stacked([linear[channel_set_of(b)] for b in blocks]),
+        coarse_o,
+        list(geometries.values()),
+        np.array([list(geometries).index(moves) for moves, _ in keys]),
+        list(linears.values()),
+        np.array([list(linears).index(channels) for _, channels in keys]),
+    )
+
+
+def pick(found: Class, members: Int[np.ndarray, " i"]) -> Batch:
+    """Some materials of a class, stacked."""
+    return Batch(
+        found.g_iox[members],
+        found.real_ix[members],
+        np.broadcast_to(found.coarse_o, (len(members), len(found.coarse_o))),
+        found.full_i[members],
+        _stacked([found.geometries[found.geometry_i[i]] for i in members]),
+        _stacked([found.linears[found.linear_i[i]] for i in members]),
     )
 
 
@@ -84,19 +116,16 @@ def _stacked(trees: list):
     return jax.tree.map(lambda *arrays: np.stack(arrays), *trees)
 
 
-def draw_batch(classes: list[Batch], size: int, rng: np.random.Generator) -> Batch:
+def draw_batch(classes: list[Class], size: int, rng: np.random.Generator) -> Batch:
     """Materials of one class, with replacement where the class is smaller than the batch."""
     share = np.array([len(c.g_iox) for c in classes], dtype=float)
     chosen = classes[rng.choice(len(classes), p=share / share.sum())]
     n = len(chosen.g_iox)
-    members = rng.choice(n, size, replace=n < size)
-    return jax.tree.map(lambda a: a[members], chosen)
+    return pick(chosen, rng.choice(n, size, replace=n < size))
 
 
-def cut(classes: list[Batch], size: int) -> list[Batch]:
+def cut(classes: list[Class], size: int) -> Iterator[Batch]:
     """Every material once, in batches of at most `size`."""
-    return [
-        jax.tree.map(lambda a, s=start: a[s : s + size], c)
-        for c in classes
-        for start in range(0, len(c.g_iox), size)
-    ]
+    for found in classes:
+        for start in range(0, len(found.g_iox), size):
+            yield pick(found, np.arange(start, min(start + size, len(found.g_iox))))

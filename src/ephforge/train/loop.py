@@ -23,7 +23,7 @@ from ephforge.model.autoencoder import (
     assert_single_precision,
     relative_error,
 )
-from ephforge.train.batches import Batch, cut, draw_batch
+from ephforge.train.batches import Batch, Class, cut, draw_batch
 
 EXTRA_SHARES = (0.0, 0.25, 0.5)  # of a budget, spent on large coefficients with positions
 BUDGETS = (5e-4, 2e-2)  # range that training draws from; above it the linear code is complete
@@ -117,8 +117,8 @@ def batch_errors(graph, weights, batch: Batch, task_i: Task):
 def train(
     trainer: Trainer,
     state: State,
-    training: list[Batch],
-    validation: list[Batch],
+    training: list[Class],
+    validation: list[Class],
     options: dict,
     on_progress: Callable[[State, dict], None],
 ) -> State:
@@ -149,7 +149,7 @@ def train(
     return state
 
 
-def draw_task(classes: list[Batch], options: dict, rng: np.random.Generator) -> tuple[Batch, Task]:
+def draw_task(classes: list[Class], options: dict, rng: np.random.Generator) -> tuple[Batch, Task]:
     """A batch, and what the decoder may know of each of its materials."""
     batch = draw_batch(classes, options["batch_size"], rng)
     if rng.random() < options["masked_fraction"] and has_hidden(batch):
@@ -179,7 +179,7 @@ def has_hidden(batch: Batch) -> bool:
     return not batch.coarse_io.all()
 
 
-def _validate(trainer: Trainer, state: State, validation: list[Batch], options: dict):
+def _validate(trainer: Trainer, state: State, validation: list[Class], options: dict):
     """Errors of the averaged weights; keeps them if they are the best so far."""
     found: dict[str, list] = {}
     for batch in cut(validation, options["batch_size"]):
