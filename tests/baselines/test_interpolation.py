@@ -8,6 +8,7 @@ from scipy.interpolate import RegularGridInterpolator
 from ephforge.baselines import interpolation
 from ephforge.core.blocks import on_grid
 from ephforge.core.kpoints import mesh_points
+from ephforge.core.symmetry import given_orbits
 
 
 @pytest.mark.parametrize("method", interpolation.METHODS)
@@ -55,7 +56,7 @@ def test_trilinear_agrees_with_scipy():
 
 def test_given_orbits_lie_wholly_on_the_coarse_mesh():
     block = make_block("fcc")
-    given = interpolation.given_orbits(block.orbits, (2, 2, 2), block.q_mesh)
+    given = given_orbits(block.orbits, block.q_mesh, (2, 2, 2))
     on_coarse = np.zeros(64, dtype=bool)
     on_coarse[interpolation.coarse_points((2, 2, 2), block.q_mesh)] = True
     assert np.array_equal(given[block.orbits.orbit_kq], np.broadcast_to(on_coarse, (64, 64)))

@@ -4,11 +4,10 @@ A method is a matrix per axis (fine points x coarse points); the three axes mult
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.interpolate import CubicSpline
 
 from ephforge.baselines.symmetric import hermitian_mean, orbit_mean, spread
-from ephforge.core import symmetry
 from ephforge.core.kpoints import mesh_indices, point_number
 from ephforge.core.symmetry import Orbits
 
@@ -22,11 +21,6 @@ def coarse_points(coarse: Mesh, fine: Mesh) -> Int[np.ndarray, " Q"]:
     """Numbers, on the fine mesh, of the points of a coarse mesh that divides it."""
     ratio = np.asarray(fine) // np.asarray(coarse)
     return point_number(mesh_indices(coarse) * ratio, fine)
-
-
-def given_orbits(orbits: Orbits, coarse: Mesh, fine: Mesh) -> Bool[np.ndarray, " o"]:
-    """`core.symmetry.given_orbits`, with the meshes in the order of this file."""
-    return symmetry.given_orbits(orbits, fine, coarse)
 
 
 def interpolate(
