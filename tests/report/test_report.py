@@ -15,7 +15,14 @@ from ephforge.report import captions, figures, page, stage
 from ephforge.report.metrics import best_classical
 
 FIGURES = ("campaign", "learning", "compress", "examples", "superresolve", "classify", "latent")
-ROW = {"autoencoder": 0.2, "svd": 0.6, "pca": 0.3, "orbits_indexed": 0.4, "orbits": 0.1}
+ROW = {
+    "autoencoder": 0.2,
+    "linear": 0.25,
+    "svd": 0.6,
+    "pca": 0.3,
+    "orbits_indexed": 0.4,
+    "orbits": 0.1,
+}
 
 
 def provenance(name):
@@ -34,7 +41,7 @@ def records():
         for i in range(4)
     ]
     real = {"name": "si_4ws", "prototype": "diamond", "family": "f", "split": "real"}
-    refine = {"autoencoder": 0.5, "trilinear": 0.6, "cubic": 0.6, "fourier": 0.6}
+    refine = {"autoencoder": 0.5, "linear": 0.4, "trilinear": 0.6, "cubic": 0.6, "fourier": 0.6}
     return {
         "card": {
             "provenance": provenance("dataset"),
@@ -213,7 +220,8 @@ def test_the_learning_curve_names_budgets_and_the_score():
 
 def test_bounds_and_the_autoencoder_are_no_classical_methods():
     assert best_classical(ROW, ["orbits"]) == ("pca", 0.3)
-    assert best_classical({"autoencoder": 0.1, "svd": None}, []) is None
+    assert best_classical(ROW | {"linear": 0.01}, ["orbits"]) == ("pca", 0.3)
+    assert best_classical({"autoencoder": 0.1, "linear": 0.1, "svd": None}, []) is None
 
 
 def test_the_winner_is_said_honestly():
@@ -228,6 +236,14 @@ def test_the_winner_is_said_honestly():
         "equal",
         "classical",
     ]
+
+
+def test_the_linear_part_does_not_take_the_win_from_the_autoencoder():
+    refine = records()["superresolve"]
+    assert refine["first_principles"]["si_4ws"]["linear"] < 0.5
+    assert "for 1 of 1 real" in captions.super_resolution(refine)
+    refine["first_principles"]["si_4ws"]["trilinear"] = 0.3
+    assert "for 0 of 1 real" in captions.super_resolution(refine)
 
 
 @pytest.mark.parametrize(("error", "cases"), [(0.2, "2 of 2"), (0.9, "0 of 2")])

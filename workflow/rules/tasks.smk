@@ -31,7 +31,7 @@ rule compress:
 
 
 rule classify:
-    """Which structure, potential or basis: linear probes on the code and on PCA features."""
+    """Which structure, potential or basis: linear probes on the encoder's and other features."""
     input:
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,

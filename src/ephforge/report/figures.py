@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ephforge.core.netcdf import Contents
+from ephforge.report.metrics import OWN
 from ephforge.report.style import COLOURS, DASHED, MARKERS, PROTOTYPES, name
 
 LEAST_ERROR = 5e-3  # smaller errors are drawn at the lower edge of the compression panels
@@ -89,7 +90,7 @@ def example_maps(examples: Contents) -> Figure:
     )
     for row, group in zip(grid, groups, strict=True):
         errors = {m: e for m, e in group.attributes["errors"].items() if m not in ("true", *DASHED)}
-        classical = {m: e for m, e in errors.items() if m not in ("autoencoder", "svd")}
+        classical = {m: e for m, e in errors.items() if m not in (*OWN, "svd")}
         shown = ["true", "autoencoder", "svd", min(classical, key=classical.get)]
         top = np.quantile(group.variables["true"], 0.998) or 1.0
         for axes, method in zip(row, shown, strict=True):
@@ -124,12 +125,12 @@ def super_resolution(refine: dict) -> Figure:
     axes.set_xticks(range(len(tables)), labels)
     axes.set(ylabel=r"$\|g_{\rm rebuilt}-g\|\,/\,\|g\|$ at hidden q", ylim=(0, None))
     axes.grid(visible=False, axis="x")
-    figure.legend(loc="outside upper center", ncols=len(methods))
+    figure.legend(loc="outside upper center", ncols=min(4, len(methods)))
     return figure
 
 
 def classification(classify: dict) -> Figure:
-    """Accuracies of the probes, and the confusion matrix of the latent code."""
+    """Accuracies of the probes, and the confusion matrix of the encoder's features."""
     found = classify["synthetic_test"]
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(9, 3.7), gridspec_kw={"width_ratios": [1, 1.15]}
@@ -156,7 +157,7 @@ def classification(classify: dict) -> Figure:
 
 
 def latent_plane(latent: dict) -> Figure:
-    """All materials in the plane of the two strongest latent components."""
+    """All materials in the plane of the two strongest components of the encoder's features."""
     figure, axes = plt.subplots(figsize=(7.6, 5.2))
     for prototype, (colour, marker) in PROTOTYPES.items():
         mine = [p for p in latent["points"] if p["prototype"] == prototype and p["split"] != "real"]
@@ -199,7 +200,7 @@ def _confusion(axes, table: np.ndarray, classes: list[str]) -> None:
         axes.text(j, i, table[i, j], ha="center", va="center", color="white" if dark else "black")
     axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="predicted from the latent code", ylabel="true prototype")
+    axes.set(xlabel="predicted from the encoder's features", ylabel="true prototype")
     axes.set_title("materials of the test split")
     axes.grid(visible=False)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 # with a record of their own
 STAGES = ("dataset", "train", "compress", "classify", "superresolve", "latent")
+OWN = ("autoencoder", "linear")  # whole, and without its convolutions: no classical methods
 
 
 def assemble(
@@ -83,11 +84,11 @@ def _one_or_all(values: list) -> Any:
 
 
 def best_classical(row: dict[str, float | None], bounds: list[str]) -> tuple[str, float] | None:
-    """Name and error of the best method besides the autoencoder; bounds do not count."""
+    """Name and error of the best method that is not the autoencoder's own; bounds do not count."""
     known = {
         method: error
         for method, error in row.items()
-        if method != "autoencoder" and method not in bounds and error is not None
+        if method not in OWN and method not in bounds and error is not None
     }
     return min(known.items(), key=lambda item: item[1]) if known else None
 

@@ -7,6 +7,7 @@ matplotlib.use("Agg")
 # Okabe and Ito's palette; the autoencoder alone is vermilion
 COLOURS = {
     "autoencoder": "#D55E00",
+    "linear": "#7A4A2B",
     "svd": "#999999",
     "svd_irreducible_q": "#56B4E9",
     "svd_joint": "#0072B2",
@@ -26,6 +27,7 @@ COLOURS = {
 DASHED = ("orbits",)
 MARKERS = {
     "autoencoder": "o",
+    "linear": "h",
     "svd": "v",
     "svd_irreducible_q": "^",
     "svd_joint": "s",
@@ -37,6 +39,7 @@ MARKERS = {
 }
 NAMES = {
     "autoencoder": "autoencoder",
+    "linear": "autoencoder, linear part only",
     "svd": "SVD, per matrix",
     "svd_irreducible_q": "SVD, k by irreducible q",
     "svd_joint": "SVD, channels by orbits",
@@ -49,7 +52,7 @@ NAMES = {
     "cubic": "cubic",
     "fourier": "Fourier",
     "regression": "linear regression",
-    "latent": "latent code",
+    "latent": "encoder's features",
     "handmade": "hand-made features",
     "chance": "guessing by frequency",
     "synthetic_test": "synthetic test",
