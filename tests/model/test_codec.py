@@ -158,3 +158,14 @@ def test_real_channels():
     real = is_real_channel(BLOCK, 3, 6).reshape(3, 3, 6)
     assert real[:2, :2, :6].all()
     assert real.sum() == 2 * 2 * 6
+
+
+def test_the_linear_part_is_another_codec_and_leaves_the_trained_one_alone():
+    codec = small_codec(statistics_of(TRAINING), trained=True)
+    before = codec.compress(BLOCK, 0.02)
+    linear = codec.linear_part.compress(BLOCK, 0.02)
+    np.testing.assert_array_equal(codec.compress(BLOCK, 0.02), before)
+    np.testing.assert_allclose(linear, FRESH.compress(BLOCK, 0.02), rtol=1e-5, atol=1e-6)
+    assert np.linalg.norm(before - linear) > 0.01 * np.linalg.norm(
+        linear
+    )  # the paths of the trained one do something

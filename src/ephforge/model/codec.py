@@ -90,8 +90,7 @@ class Codec:
     @cached_property
     def linear_part(self) -> "Codec":
         """The same codec with the three convolutional paths silent."""
-        graph, weights = self._split
-        silent = nnx.merge(graph, weights)
+        silent = nnx.clone(self.network)  # a merge of the same state would share its arrays
         for path in (silent.encoder, silent.decoder, silent.refiner):
             path.leave.kernel[...] = jnp.zeros_like(path.leave.kernel[...])
             path.leave.bias[...] = jnp.zeros_like(path.leave.bias[...])
