@@ -11,6 +11,8 @@ from ephforge.report.style import NAMES, name
 
 TEMPLATE = Path(__file__).with_name("template.html")
 
+SHOWN_AS_ZERO = 0.0005  # relative error
+
 
 def render(
     title: str, metrics: dict, records: dict[str, dict], figures: list[tuple[str, str, Path]]
@@ -89,10 +91,12 @@ def refinement(refine: dict) -> list[dict]:
 
 
 def _winner(ours: float | None, other: float | None) -> str:
-    """Which is better by more than one percent; "equal" within that, "" if one is missing."""
+    """Which is better by more than one percent, "equal" within that or where both are exact to
+    the digits shown, "" if one is missing."""
     if ours is None or other is None:
         return ""
-    if abs(ours - other) <= 0.01 * max(ours, other):
+    larger = max(ours, other)
+    if larger < SHOWN_AS_ZERO or abs(ours - other) <= 0.01 * larger:
         return "equal"
     return "autoencoder" if ours < other else "classical"
 
@@ -105,7 +109,7 @@ def _error(value: float | None) -> str:
     """Three decimals; a dash where there is no number."""
     if value is None:
         return "-"
-    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+    return "< 0.001" if value < SHOWN_AS_ZERO else f"{value:.3f}"
 
 
 def _seconds(value: float) -> str:
