@@ -98,10 +98,121 @@ class Coupling(Section):
         return self
 
 
+Element = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
+Vector = tuple[float, float, float]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Pseudopotential(Section):
+    """A norm-conserving pseudopotential: UPF as it is; fhi, psp8 and HGH files are converted."""
+
+    file: str = Field(pattern=r"^[\w.+-]+(/[\w.+-]+)*$", description="name below pseudo_folders")
+    local: int | None = Field(None, ge=0, le=3, description="local channel, for fhi files")
+    largest: int | None = Field(None, ge=0, le=3, description="largest l used, for fhi files")
+
+
+class Wannier(Section):
+    """Wannier functions of one real material."""
+
+    functions: int = Field(ge=1, le=64, description="number of Wannier functions")
+    projections: list[str] = Field(min_length=1, description="starting guesses, Wannier90 syntax")
+    excluded: int = Field(0, ge=0, description="lowest bands left out, e.g. semicore")
+    window_max: float | None = Field(None, description="eV; top of the disentanglement window")
+    frozen_max: float | None = Field(None, description="eV; top of the frozen window")
+    largest_spread: float = Field(10.0, gt=0, description="angstrom^2; a larger one is refused")
+
+    @model_validator(mode="after")
+    def _windows_come_together(self):
+        if (self.window_max is None) != (self.frozen_max is None):
+            raise ValueError("give both window_max and frozen_max, or neither")
+        return self
+
+
+class RealMaterial(Section):
+    """One line of the table of real materials, config/materials.yaml."""
+
+    crystal: Literal[
+        "fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "cscl", "wurtzite", "free"
+    ] = Field(description="structure type; 'free' takes cell and atoms")
+    elements: list[Element] = Field([], max_length=2, description="on the sites of the type")
+    a: Positive | None = Field(None, description="angstrom; cubic or hexagonal lattice constant")
+    c: Positive | None = Field(None, description="angstrom; hexagonal c")
+    cell: tuple[Vector, Vector, Vector] | None = Field(None, description="angstrom, rows; 'free'")
+    atoms: list[tuple[Element, float, float, float]] = Field(
+        [], description="element and fractional coordinates; 'free'"
+    )
+    relax: Literal["none", "positions", "cell"] = Field(
+        "none", description="what pw.x relaxes before everything else"
+    )
+    pseudopotentials: dict[Element, Pseudopotential] = Field(description="one for each element")
+    cutoff: float = Field(gt=0, le=400, description="Ry, plane waves")
+    smearing: float = Field(0.0, ge=0, le=0.2, description="Ry; 0 for insulators")
+    scf_mesh: Mesh = Field(description="k mesh of the self-consistent density")
+    scf_shift: bool = Field(True, description="half a step off Gamma")
+    k_mesh: Mesh = Field(description="coarse electron mesh, Gamma-centred")
+    q_mesh: Mesh = Field(description="coarse phonon mesh; must divide k_mesh")
+    bands: int = Field(ge=1, description="bands of the coarse k mesh, excluded ones counted")
+    polar: bool = Field(False, description="Born charges and long-range part")
+    soft_modes: float = Field(
+        0.5, ge=0, description="meV; a mode more imaginary than this is refused"
+    )
+    wannier: Wannier = Field(description="Wannier functions")
+
+    @model_validator(mode="after")
+    def _structure_is_complete(self):
+        n_species = 2 if self.crystal in ("zincblende", "rocksalt", "cscl", "wurtzite") else 1
+        if self.crystal == "free":
+            if self.cell is None or not self.atoms or self.elements or self.a or self.c:
+                raise ValueError("crystal 'free' takes cell and atoms, and no elements, a or c")
+        elif len(self.elements) != n_species or self.a is None or self.cell or self.atoms:
+            raise ValueError(f"crystal '{self.crystal}' takes a and {n_species} elements")
+        elif (self.c is None) == (self.crystal in ("hcp", "wurtzite")):
+            raise ValueError("c is for hcp and wurtzite, and they need it")
+        species = set(self.elements) | {atom[0] for atom in self.atoms}
+        if species != set(self.pseudopotentials):
+            raise ValueError(f"pseudopotentials must be given for {sorted(species)}, no others")
+        return self
+
+    @model_validator(mode="after")
+    def _meshes_and_bands_fit(self):
+        if any(nk % nq for nk, nq in zip(self.k_mesh, self.q_mesh, strict=True)):
+            raise ValueError(f"q_mesh {self.q_mesh} must divide k_mesh {self.k_mesh}")
+        free = self.bands - self.wannier.excluded - self.wannier.functions
+        if free < 0 or (free > 0) != (self.wannier.window_max is not None):
+            raise ValueError(
+                f"bands = {self.bands} minus excluded must be the number of Wannier functions "
+                "without windows, and more with them"
+            )
+        if self.polar and self.smearing:
+            raise ValueError("a polar material is an insulator: smearing must be 0")
+        return self
+
+
+class Espresso(Section):
+    """Make models of real materials by Quantum ESPRESSO and EPW: `make firstprinciples`."""
+
+    pseudo_folders: list[str] = Field(
+        ["pseudo", "/usr/share/espresso/pseudo", "/usr/share/abinit/psp"],
+        min_length=1,
+        description="where pseudopotentials are looked up, the first one found is taken",
+    )
+    launcher: str = Field(
+        "", description="put before pw.x, ph.x and epw.x, e.g. 'mpirun -np 8'; no rerun if changed"
+    )
+    materials: dict[Name, RealMaterial] = Field(
+        {}, description="the table of materials, in config/materials.yaml"
+    )
+
+
 class Firstprinciples(Section):
     """Real materials: models in resources/first_principles/NAME.nc."""
 
-    materials: list[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]] = Field(
+    source: Literal["shipped", "computed"] = Field(
+        "shipped",
+        description="models from resources/first_principles, or those that espresso computes",
+    )
+
+    materials: list[Name] = Field(
         ["si_2ws", "si_4ws", "si_4b8", "c_4", "alas_4", "sic_4", "al_4"],
         description="names of model files",
     )
@@ -178,6 +289,7 @@ class Config(Section):
     campaign: Campaign = Campaign()
     lattice: Lattice = Lattice()
     coupling: Coupling = Coupling()
+    espresso: Espresso = Espresso()
     firstprinciples: Firstprinciples = Firstprinciples()
     dataset: Dataset = Dataset()
     train: Train = Train()
@@ -186,6 +298,17 @@ class Config(Section):
     superresolve: Superresolve = Superresolve()
     latent: Latent = Latent()
     report: Report = Report()
+
+    @model_validator(mode="after")
+    def _computed_materials_stand_in_the_table(self):
+        wanted = self.firstprinciples
+        unknown = sorted(set(wanted.materials) - set(self.espresso.materials))
+        if wanted.source == "computed" and unknown:
+            raise ValueError(
+                f"firstprinciples.materials {unknown} are not in espresso.materials, which "
+                "source 'computed' needs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _coarse_mesh_divides_the_mesh(self):
