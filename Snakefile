@@ -14,6 +14,7 @@ min_version("9.27")
 
 
 configfile: "config.yaml"
+configfile: "config/materials.yaml"
 
 
 try:

@@ -1,6 +1,7 @@
 """Call the stage function a rule names; the only file that sees `snakemake`."""
 
 import importlib
+import inspect
 import logging
 import os
 import sys
@@ -21,9 +22,12 @@ log = logging.getLogger(f"ephforge.{snakemake.rule}")
 
 params = dict(snakemake.params)
 module_name, function_name = params.pop("call").split(":")
-provenance = {"stage": snakemake.rule, "options": params["options"], "code": params.pop("code")}
+provenance = {"stage": snakemake.rule, "options": params["options"], "code": params.pop("code", "")}
 try:
     function = getattr(importlib.import_module(module_name), function_name)
+    if "launcher" in inspect.signature(function).parameters:
+        # how other programs are started is no reason to run them again, so it is no param
+        params["launcher"] = snakemake.config["espresso"]["launcher"]
     function(**dict(snakemake.input), **dict(snakemake.output), **params, provenance=provenance)
 except EphforgeError as error:
     log.error("error: %s", error)

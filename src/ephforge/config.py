@@ -120,6 +120,9 @@ class Wannier(Section):
     window_max: float | None = Field(None, description="eV; top of the disentanglement window")
     frozen_max: float | None = Field(None, description="eV; top of the frozen window")
     largest_spread: float = Field(10.0, gt=0, description="angstrom^2; a larger one is refused")
+    band_tolerance: float = Field(
+        500.0, gt=0, description="meV; Wannier against Kohn-Sham bands between mesh points"
+    )
 
     @model_validator(mode="after")
     def _windows_come_together(self):

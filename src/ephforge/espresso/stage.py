@@ -1,0 +1,125 @@
+"""Stage espresso, last step: the files of all runs become one checked model of the material."""
+
+import hashlib
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ephforge.core.netcdf import Variable, write
+from ephforge.core.realspace import Model, model_variables
+from ephforge.espresso import outputs
+from ephforge.espresso.checks import KohnSham, against_bands, against_epw, against_softness
+from ephforge.firstprinciples.epw import read_epw
+from ephforge.firstprinciples.reference import read_printed, reference_variables
+
+log = logging.getLogger(__name__)
+
+METHOD = {
+    "method": "density functional perturbation theory, Wannier interpolation, use_ws = .true.",
+    "functional": "LDA (Perdew-Zunger), no spin-orbit",
+    "precision": "H and Phi double, g single",
+    "acoustic_sum_rule": "imposed on Phi by EPW on the coarse mesh",
+}
+
+
+def run(
+    run: str,
+    check: str,
+    bands: str,
+    dyn: list[str],
+    logs: list[str],
+    upf: list[str],
+    model: str,
+    material: str,
+    points: list,
+    species: list[str],
+    options: dict,
+    provenance: dict,
+) -> None:
+    """Read the runs of one material, check them against each other, write a file of kind "model".
+
+    Args:
+      run: folder that the wannier step kept. check: output of the check step.
+      bands: data-file-schema.xml of the bands step. dyn: dynamical matrices of all irreducible q.
+      logs: outputs of scf, nscf, wannier and all phonon jobs. upf: pseudopotentials.
+      points: k and q of the check. options: the material's entry in the table.
+
+    Raises:
+      EphforgeError: a file is damaged, or numbers that must agree do not.
+    """
+    start = time.perf_counter()
+    found = read_epw(run, material, species, tuple(options["k_mesh"]), tuple(options["q_mesh"]))
+    k, q = (np.array(p) for p in points)
+    reference = read_printed(check, q, k)
+    kohn_sham = _kohn_sham(found, bands, dyn)
+    checks = against_epw(found, reference)
+    checks |= against_bands(found, kohn_sham, options)
+    checks |= against_softness(found, options)
+    checks["wannier_spreads_angstrom2"] = outputs.wannier_spreads(_named(logs, "wannier")).tolist()
+    checks["hermiticity"] = float(np.abs(found.hopping.energy.imag).max())
+    variables, attributes = model_variables(_single(found))
+    variables |= reference_variables(reference) | _kohn_sham_variables(kohn_sham)
+    attributes |= provenance | {
+        "run_input": {"name": material, **options},
+        "source": METHOD
+        | {"codes": sorted({outputs.version(Path(p)) for p in [*logs, check]})}
+        | {"pseudopotentials": _fingerprints(upf, options["pseudopotentials"])},
+        "checks": checks,
+        "run_seconds": _seconds(logs, check),
+        "dft_band_first": options["wannier"]["excluded"],
+        "wall_seconds": time.perf_counter() - start,
+    }
+    write(model, "model", variables, attributes)
+    log.info("%s: %s", material, checks)
+
+
+def _kohn_sham(model: Model, bands: str, dyn: list[str]) -> KohnSham:
+    """Points are turned from Cartesian, 2 pi / alat, into fractional ones."""
+    unit = model.crystal.cell / np.linalg.norm(model.crystal.cell[0])
+    k, energies = outputs.read_bands(bands)
+    stars = [outputs.dynamical_frequencies(Path(path)) for path in dyn]
+    q = np.array([star.q for star in stars])
+    return KohnSham(k @ unit.T, energies, q @ unit.T, np.array([star.omega for star in stars]))
+
+
+def _kohn_sham_variables(kohn_sham: KohnSham) -> dict[str, Variable]:
+    k, q = "dft_k", "dft_q"
+    return {
+        "dft_k": Variable(kohn_sham.k, (k, "vector"), "1", "k of Kohn-Sham bands, fractional"),
+        "dft_bands": Variable(kohn_sham.bands, (k, "dft_band"), "eV", "Kohn-Sham bands"),
+        "dft_q": Variable(kohn_sham.q, (q, "vector"), "1", "q of DFPT, fractional"),
+        "dft_omega": Variable(
+            kohn_sham.omega, (q, "dft_mode"), "meV", "DFPT phonon energies, no sum rule"
+        ),
+    }
+
+
+def _single(model: Model) -> Model:
+    coupling = replace(model.coupling, g=model.coupling.g.astype(np.complex64))
+    return replace(model, coupling=coupling)
+
+
+def _fingerprints(upf: list[str], given: dict) -> dict[str, dict]:
+    return {
+        Path(path).stem: {
+            "file": given[Path(path).stem]["file"],
+            "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        }
+        for path in upf
+    }
+
+
+def _seconds(logs: list[str], check: str) -> dict[str, float]:
+    """Wall seconds by step, summed over the phonon jobs."""
+    seconds = {"check": outputs.wall_seconds(Path(check))}
+    for path in map(Path, logs):
+        step = path.stem.split("-")[0]
+        seconds[step] = seconds.get(step, 0.0) + outputs.wall_seconds(path)
+    return seconds
+
+
+def _named(logs: list[str], step: str) -> Path:
+    return next(Path(path) for path in logs if Path(path).stem == step)
