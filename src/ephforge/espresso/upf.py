@@ -53,7 +53,7 @@ def occupations(valence: float, n_shells: int) -> list[float]:
     """Electrons of the atom's shells s, p, d, ... filled in this order."""
     filled = []
     for capacity in CAPACITY[:n_shells]:
-        filled.append(min(valence - sum(filled), capacity))
+        filled.append(min(valence - sum(filled), float(capacity)))
     return filled
 
 
@@ -154,7 +154,7 @@ def _nonlocal(pseudo: Pseudopotential) -> str:
 def _odd_end(values: Float[np.ndarray, " r"]) -> int:
     """Number of points, odd, that hold all of a projector."""
     large = np.flatnonzero(np.abs(values) > SMALLEST_PROJECTOR * np.abs(values).max())
-    return min((large[-1] + 1) // 2 * 2 + 1, len(values))
+    return int(min((large[-1] + 1) // 2 * 2 + 1, len(values)))
 
 
 def _orbitals(pseudo: Pseudopotential) -> str:
