@@ -11,6 +11,9 @@ import numpy as np
 from jaxtyping import Complex, Float, Inexact, Int
 
 from ephforge.core.netcdf import Contents, Variable
+from ephforge.core.supercell import FoldedCoupling, fold, unfold
+
+Mesh = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class LongRange:
       dielectric: high-frequency dielectric tensor.
       q_mesh: the coarse mesh, which limits the sums over G as EPW does.
       lattice_unit: the length that EPW calls alat, angstrom.
-      convention: name of the formula, e.g. "epw-5.3" (coupling/longrange.py).
+      convention: name of the formula, "epw-5.3" or "perturbo" (coupling/longrange.py).
+      ewald: Perturbo's parameters of the damping, of Phi and of g (loto_alpha, polar_alpha).
     """
 
     born: Float[np.ndarray, "s 3 3"]
@@ -77,6 +81,7 @@ class LongRange:
     q_mesh: tuple[int, int, int]
     lattice_unit: float
     convention: str
+    ewald: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,18 @@ def read_force_constants(variables: dict[str, np.ndarray]) -> ForceConstants:
     return ForceConstants(variables["phi_cells"], variables["phi"])
 
 
-def model_variables(model: Model) -> tuple[dict[str, Variable], dict]:
-    """Arrays and attributes of a whole model as they stand in a file."""
+def model_variables(
+    model: Model, step: float | None = None, meshes: tuple[Mesh, Mesh] | None = None
+) -> tuple[dict[str, Variable], dict]:
+    """Arrays and attributes of a whole model as they stand in a file.
+
+    Args:
+      step: eV/angstrom; a Wannier coupling is stored in whole multiples of it, else as it is.
+      meshes: coarse k and q mesh; a Wannier coupling is stored folded on them.
+
+    Raises:
+      EphforgeError: the coupling is not one of these meshes.
+    """
     hopping, coupling = model.hopping, model.coupling
     orbitals = ("orbital", "orbital")
     variables = crystal_variables(model.crystal) | force_constant_variables(model.force_constants)
@@ -147,16 +162,7 @@ def model_variables(model: Model) -> tuple[dict[str, Variable], dict]:
         variables["gradient"] = Variable(coupling.gradient, axes, "eV angstrom-1", "dH_ab(R)/dd")
     else:
         attributes["coupling"] = "wannier"
-        axes = ("phonon_cell", "atom", "direction", "electron_cell", *orbitals)
-        variables |= {
-            "phonon_cells": Variable(
-                coupling.phonon_cells, ("phonon_cell", "vector"), "1", "Rp of g"
-            ),
-            "electron_cells": Variable(
-                coupling.electron_cells, ("electron_cell", "vector"), "1", "Re of g"
-            ),
-            "g": Variable(coupling.g, axes, "eV angstrom-1", "<m,0|dV/du(Rp)|n,Re>"),
-        }
+        variables |= _wannier_variables(coupling, step, meshes)
     if model.long_range is not None:
         polar = model.long_range
         variables |= {
@@ -169,8 +175,53 @@ def model_variables(model: Model) -> tuple[dict[str, Variable], dict]:
             "long_range": polar.convention,
             "long_range_q_mesh": list(polar.q_mesh),
             "long_range_lattice_unit": polar.lattice_unit,
+            "long_range_ewald": list(polar.ewald),
         }
     return variables, attributes
+
+
+def _wannier_variables(
+    coupling: WannierCoupling, step: float | None, meshes: tuple[Mesh, Mesh] | None
+) -> dict[str, Variable]:
+    cells = (coupling.phonon_cells, coupling.electron_cells)
+    variables = {
+        "phonon_cells": Variable(cells[0], ("phonon_cell", "vector"), "1", "Rp of g"),
+        "electron_cells": Variable(cells[1], ("electron_cell", "vector"), "1", "Re of g"),
+    }
+    orbitals, unit = ("orbital", "orbital"), "eV angstrom-1"
+    if meshes is None:
+        axes = ("phonon_cell", "atom", "direction", "electron_cell", *orbitals)
+        g = Variable(coupling.g, axes, unit, "<m,0|dV/du(Rp)|n,Re>", step)
+        return variables | {"g": g}
+    k_mesh, q_mesh = meshes
+    folded = fold(coupling.g, *cells, q_mesh, k_mesh)
+    axes = ("phonon_class", "atom", "direction", "electron_class", *orbitals)
+    meaning = (
+        "<m,0|dV/du(Rp)|n,Re> = g_folded[Rp mod g_q_mesh, Re mod g_k_mesh] / (phonon_images "
+        "electron_images), 0 where an image count is 0; cells modulo a mesh in C order"
+    )
+    return variables | {
+        "g_folded": Variable(folded.g, axes, unit, meaning, step),
+        "phonon_images": Variable(
+            folded.phonon_images, ("phonon_cell", "atom", *orbitals), "1", "equal cells Rp"
+        ),
+        "electron_images": Variable(
+            folded.electron_images, ("electron_cell", *orbitals), "1", "equal cells Re"
+        ),
+        "g_q_mesh": Variable(np.array(q_mesh), ("vector",), "1", "coarse q mesh of g_folded"),
+        "g_k_mesh": Variable(np.array(k_mesh), ("vector",), "1", "coarse k mesh of g_folded"),
+    }
+
+
+def _read_wannier(found: dict[str, np.ndarray]) -> WannierCoupling:
+    cells = (found["phonon_cells"], found["electron_cells"])
+    if "g_folded" not in found:
+        return WannierCoupling(*cells, found["g"])
+    meshes = (tuple(int(n) for n in found[name]) for name in ("g_q_mesh", "g_k_mesh"))
+    folded = FoldedCoupling(
+        found["g_folded"], found["phonon_images"], found["electron_images"], *meshes
+    )
+    return WannierCoupling(*cells, unfold(folded, *cells))
 
 
 def read_model(contents: Contents) -> Model:
@@ -179,7 +230,7 @@ def read_model(contents: Contents) -> Model:
     if attributes["coupling"] == "two-centre":
         coupling = TwoCentreCoupling(found["gradient"])
     else:
-        coupling = WannierCoupling(found["phonon_cells"], found["electron_cells"], found["g"])
+        coupling = _read_wannier(found)
     long_range = None
     if "long_range" in attributes:
         long_range = LongRange(
@@ -188,6 +239,8 @@ def read_model(contents: Contents) -> Model:
             tuple(attributes["long_range_q_mesh"]),
             attributes["long_range_lattice_unit"],
             attributes["long_range"],
+            # files written before this attribute existed are all of EPW, where both are 1
+            tuple(attributes.get("long_range_ewald", (1.0, 1.0))),
         )
     hopping = Hopping(
         found["hopping_cells"], found["hopping"], found["orbital_site"], found["orbital_centres"]

@@ -2,23 +2,45 @@
 
 Both are sums over G of the field of a dipole lattice in the medium of the dielectric tensor,
 damped by a Gaussian; the short-range models are what remained when the same sums were
-subtracted, so the damping does not show in the result.  Convention "epw-5.3" repeats the
-sums of EPW 5.3.1: lengths in its alat, G limited by the coarse mesh, and, in the coupling, a
-damping exponent that carries a factor 2 pi / alat (alat in bohr) too much.
+subtracted, so the damping does not show in the result.  Two codes cut the sums differently:
+
+"epw-5.3"   EPW 5.3.1: G limited by the coarse mesh, and, in the coupling, a damping exponent
+            that carries a factor 2 pi / alat (alat in bohr) too much.
+"perturbo"  Perturbo (polar_correction.f90): an Ewald parameter each for Phi and for g, G within
+            a box that holds K.eps.K < 56 alpha along the axes (for Phi: K.K), and no coupling
+            field at all at q = 0.
+
+Lengths are in alat of the code, K = q + G.
 """
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Int
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import Crystal, LongRange
 from ephforge.core.units import BOHR, COULOMB
 from ephforge.phonons import modes
 
-_LARGEST_EXPONENT = 14.0  # terms damped by more than e^-14 are left out, as in EPW
+_LARGEST_EXPONENT = 14.0  # terms damped by more than e^-14 are left out, as in both codes
+_GAMMA = 1e-8  # |q|, fractional, below which Perturbo's coupling field is zero
+
+
+class Waves(NamedTuple):
+    """Which reciprocal vectors a sum runs over and how it is damped; s = K.eps.K.
+
+    Attributes:
+      vector_g3: in 2 pi / alat.
+      damping: the weight of a term is e^{-damping s / 4} / s.
+      largest: terms with s above it are left out.
+    """
+
+    vector_g3: Float[Array, "g 3"]
+    damping: float
+    largest: float
 
 
 class DipoleSum(NamedTuple):
@@ -26,22 +48,23 @@ class DipoleSum(NamedTuple):
 
     Attributes:
       reciprocal_33: reciprocal vectors, rows.
-      vector_g3: reciprocal lattice vectors of the sums.
       position_s3: atoms.
       born_s33, dielectric_33: as in core.realspace.LongRange.
+      lattice, coupling: the sums of the force constants and of the coupling field.
       stiffness: 4 pi e^2 / volume, eV/angstrom^2.
       force: the same times alat / 2 pi, eV/angstrom.
-      damping: what multiplies K.eps.K / 4 in the exponent of the coupling.
+      at_gamma: what multiplies the coupling field at q = 0.
     """
 
     reciprocal_33: Float[Array, "3 3"]
-    vector_g3: Float[Array, "g 3"]
     position_s3: Float[Array, "s 3"]
     born_s33: Float[Array, "s 3 3"]
     dielectric_33: Float[Array, "3 3"]
+    lattice: Waves
+    coupling: Waves
     stiffness: float
     force: float
-    damping: float
+    at_gamma: float
 
 
 def dipole_sum(long_range: LongRange, crystal: Crystal) -> DipoleSum:
@@ -50,26 +73,53 @@ def dipole_sum(long_range: LongRange, crystal: Crystal) -> DipoleSum:
     Raises:
       EphforgeError: the convention is not known here.
     """
-    if long_range.convention != "epw-5.3":
+    if long_range.convention not in _WAVES:
         raise EphforgeError(
-            f"long range '{long_range.convention}': unknown convention, expected 'epw-5.3'; "
-            "import the model again"
+            f"long range '{long_range.convention}': unknown convention, expected one of "
+            f"{', '.join(sorted(_WAVES))}; import the model again"
         )
     unit = long_range.lattice_unit
     reciprocal_33 = np.linalg.inv(crystal.cell).T * unit
-    steps = [np.arange(-n, n + 1) for n in long_range.q_mesh]
-    index_g3 = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
     stiffness = 4 * np.pi * COULOMB / abs(np.linalg.det(crystal.cell))
     return DipoleSum(
         jnp.asarray(reciprocal_33),
-        jnp.asarray(index_g3 @ reciprocal_33),
         jnp.asarray(crystal.positions / unit),
         jnp.asarray(long_range.born),
         jnp.asarray(long_range.dielectric),
+        *_WAVES[long_range.convention](long_range, reciprocal_33),
         stiffness,
         stiffness * unit / (2 * np.pi),
-        2 * np.pi * BOHR / unit,
+        0.0 if long_range.convention == "perturbo" else 1.0,
     )
+
+
+def _epw_waves(long_range: LongRange, reciprocal_33: np.ndarray) -> tuple[Waves, Waves]:
+    vector_g3 = _box(long_range.q_mesh, reciprocal_33)
+    largest = 4 * _LARGEST_EXPONENT
+    unneeded_factor = 2 * np.pi * BOHR / long_range.lattice_unit
+    return Waves(vector_g3, 1.0, largest), Waves(vector_g3, unneeded_factor, largest)
+
+
+def _perturbo_waves(long_range: LongRange, reciprocal_33: np.ndarray) -> tuple[Waves, Waves]:
+    found = []
+    for alpha, metric_33 in zip(long_range.ewald, (np.eye(3), long_range.dielectric), strict=True):
+        largest = 4 * _LARGEST_EXPONENT * alpha
+        square_3 = np.einsum("ri,ij,rj->r", reciprocal_33, metric_33, reciprocal_33)
+        reach_3 = np.ceil(np.sqrt(largest / square_3)).astype(int)
+        # a direction with one q point is that of a layer or a wire: no sum over its G
+        reach_3[np.asarray(long_range.q_mesh) < 2] = 0
+        found.append(Waves(_box(reach_3, reciprocal_33), 1 / alpha, largest))
+    return found[0], found[1]
+
+
+_WAVES = {"epw-5.3": _epw_waves, "perturbo": _perturbo_waves}
+
+
+def _box(reach_3, reciprocal_33: np.ndarray) -> Float[Array, "g 3"]:
+    """All G with indices from -n to n in each direction."""
+    steps = [np.arange(-n, n + 1) for n in reach_3]
+    index_g3 = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    return jnp.asarray(index_g3 @ reciprocal_33)
 
 
 def dynamical_matrix(
@@ -103,32 +153,41 @@ def force_constants(q_3: Float[Array, "3"], dipoles: DipoleSum) -> Complex[Array
 def field(q_3: Float[Array, "3"], dipoles: DipoleSum) -> Complex[Array, "s 3"]:
     """What to add to the diagonal of dH/du_sc in the orbitals, eV/angstrom.
 
-    i (4 pi e^2 / volume) sum_K e^{-K.eps.K/4} (K.Z_s)_c e^{-i K.tau_s} / K.eps.K, K = q + G,
-    the energy of an electron in the potential of a dipole wave, with the exponent of EPW.
+    i (4 pi e^2 / volume) sum_K e^{-d K.eps.K/4} (K.Z_s)_c e^{-i K.tau_s} / K.eps.K, K = q + G,
+    the energy of an electron in the potential of a dipole wave; d is the damping of the code.
     """
-    wave_g3, strength_g, is_kept_g = _wave_vectors(q_3, dipoles)
+    wave_g3, weight_g = _wave_vectors(q_3, dipoles, dipoles.coupling)
     charge_gsc = jnp.einsum("gf,sfc->gsc", wave_g3, dipoles.born_s33)
     phase_gs = jnp.exp(-2j * jnp.pi * wave_g3 @ dipoles.position_s3.T)
-    weight_g = jnp.where(is_kept_g, jnp.exp(-dipoles.damping * strength_g / 4) / strength_g, 0)
-    return 1j * dipoles.force * jnp.einsum("g,gs,gsc->sc", weight_g, phase_gs, charge_gsc)
+    factor = dipoles.force * jnp.where(jnp.sum(q_3**2) < _GAMMA**2, dipoles.at_gamma, 1.0)
+    return 1j * factor * jnp.einsum("g,gs,gsc->sc", weight_g, phase_gs, charge_gsc)
+
+
+def on_points(
+    long_range: LongRange, crystal: Crystal, q_q3: Float[np.ndarray, "q 3"]
+) -> tuple[Complex[np.ndarray, "q s 3 s 3"], Complex[np.ndarray, "q s 3"]]:
+    """`force_constants` and `field` of a list of q points."""
+    dipoles = dipole_sum(long_range, crystal)
+    both = jax.lax.map(lambda q_3: (force_constants(q_3, dipoles), field(q_3, dipoles)), q_q3)
+    return np.asarray(both[0]), np.asarray(both[1])
 
 
 def _stiffness(q_3, dipoles: DipoleSum) -> Complex[Array, "s 3 s 3"]:
     """Force constants of the dipole lattices at q, before the acoustic sum rule."""
-    wave_g3, strength_g, is_kept_g = _wave_vectors(q_3, dipoles)
+    wave_g3, weight_g = _wave_vectors(q_3, dipoles, dipoles.lattice)
     phase_gs = jnp.exp(2j * jnp.pi * wave_g3 @ dipoles.position_s3.T)
     charge_gsc = phase_gs[:, :, None] * jnp.einsum("gf,sfc->gsc", wave_g3, dipoles.born_s33)
-    weight_g = jnp.where(is_kept_g, jnp.exp(-strength_g / 4) / strength_g, 0)
     return dipoles.stiffness * jnp.einsum(
         "g,gsc,gtd->sctd", weight_g, charge_gsc, charge_gsc.conj()
     )
 
 
 def _wave_vectors(
-    q_3: Float[Array, "3"], dipoles: DipoleSum
-) -> tuple[Float[Array, "g 3"], Float[Array, " g"], Bool[Array, " g"]]:
-    """K = q + G, K.eps.K (1 where it vanishes), and which terms the sums keep."""
-    wave_g3 = q_3 @ dipoles.reciprocal_33 + dipoles.vector_g3
+    q_3: Float[Array, "3"], dipoles: DipoleSum, waves: Waves
+) -> tuple[Float[Array, "g 3"], Float[Array, " g"]]:
+    """K = q + G, and the weight of each in the sum, 0 for those that it leaves out."""
+    wave_g3 = q_3 @ dipoles.reciprocal_33 + waves.vector_g3
     strength_g = jnp.einsum("gi,ij,gj->g", wave_g3, dipoles.dielectric_33, wave_g3)
-    is_kept_g = (strength_g > 0) & (strength_g / 4 < _LARGEST_EXPONENT)
-    return wave_g3, jnp.where(strength_g > 0, strength_g, 1), is_kept_g
+    is_kept_g = (strength_g > 0) & (strength_g < waves.largest)
+    safe_g = jnp.where(strength_g > 0, strength_g, 1)
+    return wave_g3, jnp.where(is_kept_g, jnp.exp(-waves.damping * safe_g / 4) / safe_g, 0)
