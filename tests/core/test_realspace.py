@@ -55,6 +55,28 @@ def test_a_model_returns_from_a_file(tmp_path, coupling, long_range):
     assert_same(realspace.read_model(netcdf.read(tmp_path / "m.nc", "model")), model)
 
 
+def test_a_coupling_in_steps_returns_rounded(tmp_path):
+    model = realspace.Model("m", CRYSTAL, HOPPING, FORCE_CONSTANTS, WANNIER)
+    step = 2.0**-10
+    netcdf.write(tmp_path / "m.nc", "model", *realspace.model_variables(model, step))
+    found = realspace.read_model(netcdf.read(tmp_path / "m.nc", "model"))
+    np.testing.assert_array_equal(found.coupling.g, netcdf.rounded(WANNIER.g, step), strict=True)
+    np.testing.assert_array_equal(found.hopping.energy, HOPPING.energy)
+
+
+def test_a_folded_coupling_returns_unfolded(tmp_path):
+    """Cells +-b are images on a k mesh of 2 along b: the same numbers, halved."""
+    g = WANNIER.g.copy()
+    g[:, :, :, 2] = g[:, :, :, 1]
+    coupling = realspace.WannierCoupling(WANNIER.phonon_cells, WANNIER.electron_cells, g)
+    model = realspace.Model("m", CRYSTAL, HOPPING, FORCE_CONSTANTS, coupling)
+    variables, attributes = realspace.model_variables(model, meshes=((1, 2, 1), (1, 1, 1)))
+    assert "g" not in variables
+    assert variables["g_folded"].data.shape == (1, 2, 3, 2, 2, 2)
+    netcdf.write(tmp_path / "m.nc", "model", variables, attributes)
+    assert_same(realspace.read_model(netcdf.read(tmp_path / "m.nc", "model")), model)
+
+
 @pytest.mark.parametrize("keeps_grid", [False, True])
 def test_a_block_returns_from_a_file(tmp_path, keeps_grid):
     k_mesh, q_mesh = (2, 2, 2), (2, 2, 1)

@@ -3,11 +3,14 @@
 A file is written under a temporary name, closed, and renamed; it carries its kind, a
 completed flag, a checksum of its contents, and who wrote it.  Reading checks all of that.
 Complex arrays are stored with a trailing axis (re, im), since NetCDF has no complex type.
+Arrays may be rounded to whole multiples of a step: still plain doubles to every reader, but
+their last bytes are zeros, which take no space once bytes of equal rank stand together.
 """
 
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 from pathlib import Path
@@ -33,12 +36,16 @@ _RECORDED_PACKAGES = (
 
 
 class Variable(NamedTuple):
-    """One array of a file: data, names of its axes, unit ("1" if none), one sentence."""
+    """One array of a file: data, names of its axes, unit ("1" if none), one sentence.
+
+    With a step (a power of two) it is written `rounded` to that step, and says so.
+    """
 
     data: np.ndarray
     axes: tuple[str, ...]
     unit: str
     meaning: str
+    step: float | None = None
 
 
 class Contents(NamedTuple):
@@ -131,10 +138,26 @@ def versions() -> dict[str, str]:
     return found
 
 
+def rounded(data: np.ndarray, step: float) -> np.ndarray:
+    """Real or complex data at the nearest multiples of a step, in double precision.
+
+    No number moves by more than step / 2 in its real or imaginary part; zeros stay zeros.
+
+    Raises:
+      ValueError: the step is not a power of two, so that its multiples would be rounded again.
+    """
+    if not step > 0 or math.frexp(step)[0] != 0.5:
+        raise ValueError(f"step {step} is not a power of two")
+    if np.iscomplexobj(data):
+        return rounded(data.real, step) + 1j * rounded(data.imag, step)
+    # adding zero turns -0.0, which would not compress, into 0.0
+    return np.rint(np.asarray(data, dtype=float) / step) * step + 0.0
+
+
 def _fill(group, variables, attributes, digest) -> None:
     for name in sorted(variables):
-        data, axes, unit, meaning = variables[name]
-        data = np.asarray(data)
+        data, axes, unit, meaning, step = variables[name]
+        data = np.asarray(data) if step is None else rounded(data, step)
         is_complex = np.iscomplexobj(data)
         if is_complex:
             data = np.stack([data.real, data.imag], axis=-1)
@@ -149,20 +172,27 @@ def _fill(group, variables, attributes, digest) -> None:
         is_text = data.dtype.kind in "UO"
         if data.dtype == bool:
             data = data.astype(np.int8)
-        stored = group.createVariable(
-            name,
-            str if is_text else data.dtype,
-            axes,
-            # complex arrays are Wannier couplings, more than half zeros: unshuffled is smaller
-            **({} if is_text else {"zlib": True, "complevel": 2, "shuffle": not is_complex}),
-        )
+        compression = {} if is_text else _compression(data.shape, is_complex, step)
+        stored = group.createVariable(name, str if is_text else data.dtype, axes, **compression)
         stored.setncatts({"units": unit, "long_name": meaning, "is_complex": int(is_complex)})
+        if step is not None:
+            stored.setncatts({"step": float(step), "largest_rounding": float(step) / 2})
         stored[...] = data.astype(object) if is_text else data
         _digest_array(digest, name, data)
     plain = {
         k: json.dumps(v) if isinstance(v, dict | list | bool) else v for k, v in attributes.items()
     }
     group.setncatts(plain)
+
+
+def _compression(shape: tuple[int, ...], is_complex: bool, step: float | None) -> dict:
+    """Settings by which the arrays at hand became smallest (docs/first_principles.md)."""
+    if step is None:
+        # complex arrays are Wannier couplings, more than half zeros: unshuffled is smaller
+        return {"zlib": True, "complevel": 2, "shuffle": not is_complex}
+    # imaginary parts are the smaller ones: bytes of equal rank are alike within a part only
+    chunk = (*shape[:-1], 1) if is_complex else shape
+    return {"zlib": True, "complevel": 6, "shuffle": True, "chunksizes": chunk or None}
 
 
 def _take(group, digest) -> Contents:

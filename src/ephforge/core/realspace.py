@@ -137,7 +137,7 @@ def model_variables(
     """Arrays and attributes of a whole model as they stand in a file.
 
     Args:
-      step: eV/angstrom; a Wannier coupling is stored in whole multiples of it, else as it is.
+      step: eV/angstrom; a power of two; a Wannier coupling is rounded to it, else stored as it is.
       meshes: coarse k and q mesh; a Wannier coupling is stored folded on them.
 
     Raises:
