@@ -1,5 +1,6 @@
 # make campaign   from nothing to results/report/index.html
 # make test       from nothing to passed tests
+# make firstprinciples   models of real materials by Quantum ESPRESSO and EPW (hours)
 # Options: PYTHON=python3.12 (which Python), EXTRA=cuda (JAX for NVIDIA GPUs),
 #          ARGS="..." (more arguments for snakemake or pytest)
 
@@ -9,7 +10,7 @@ ARGS ?=
 VENV := .venv
 STAMP := $(VENV)/installed$(addprefix -,$(EXTRA))
 
-.PHONY: campaign test environment lint format config lock clean
+.PHONY: campaign test firstprinciples environment lint format config lock clean
 
 campaign: environment
 	$(VENV)/bin/snakemake --profile profiles/local $(ARGS)
@@ -17,6 +18,11 @@ campaign: environment
 
 test: environment
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+# of one material: make firstprinciples MODELS=results/espresso/si_2.nc
+MODELS ?= real_materials
+firstprinciples: environment
+	$(VENV)/bin/snakemake --profile profiles/local --keep-going $(ARGS) $(MODELS)
 
 environment: $(STAMP)
 

@@ -13,8 +13,8 @@ from ephforge.layers import LAYERS, PACKAGE, PACKAGES, code_version
 # packages that only these files may import
 ONLY_IN = {
     "netCDF4": {"core/netcdf.py"},
-    "spglib": {"core/symmetry.py"},
-    "ase": {"lattice/"},
+    "spglib": {"core/symmetry.py", "espresso/qpoints.py"},
+    "ase": {"lattice/", "espresso/steps.py", "observables/paths.py"},
     "asap3": {"lattice/"},
 }
 MODULES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))

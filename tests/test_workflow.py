@@ -87,8 +87,12 @@ def test_one_word_names_a_stage_everywhere(stage):
     assert f'code=code_version("{stage}")' in text
     assert f'"results/{stage}/' in text
     assert f'"logs/{stage}' in text
-    section = "coupling" if stage == "firstprinciples" else stage  # the mesh is shared
-    assert f'options=config["{section}"]' in text
+    options = {
+        "firstprinciples": 'config["coupling"]',  # the mesh is shared
+        "espresso": "lambda w: TABLE[w.material]",  # one entry of config["espresso"]
+    }
+    wanted = options.get(stage, f'config["{stage}"]')
+    assert f"options={wanted}," in text
 
 
 @pytest.mark.parametrize("stage", STAGES)

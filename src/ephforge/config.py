@@ -106,7 +106,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 class Pseudopotential(Section):
     """A norm-conserving pseudopotential: UPF as it is; fhi, psp8 and HGH files are converted."""
 
-    file: str = Field(pattern=r"^[\w.+-]+(/[\w.+-]+)*$", description="name below pseudo_folders")
+    file: str = Field(
+        pattern=r"^\w[\w.+-]*(/\w[\w.+-]*)*$", description="name below pseudo_folders"
+    )
     local: int | None = Field(None, ge=0, le=3, description="local channel, for fhi files")
     largest: int | None = Field(None, ge=0, le=3, description="largest l used, for fhi files")
 
@@ -280,6 +282,62 @@ class Latent(Section):
     neighbours: int = Field(5, ge=1, le=100, description="nearest synthetic materials to name")
 
 
+class Metal(Section):
+    """What lambda of a metal needs beside its model."""
+
+    electrons: float = Field(gt=0, description="per cell, in the bands of the model, both spins")
+    literature: tuple[Positive, Positive] | None = Field(
+        None, description="range of published lambda, drawn beside the result"
+    )
+
+
+class Observables(Section):
+    """Physics checks of real materials: dispersions, small q, lambda and T_c of metals."""
+
+    metals: dict[Name, Metal] = Field(
+        {"al_4": Metal(electrons=3, literature=(0.42, 0.45))},
+        description="which materials are metals, with electrons per cell and published lambda",
+    )
+    density_mesh: Mesh = Field(
+        (64, 64, 64), description="k mesh of Fermi level and density of states (tetrahedra)"
+    )
+    meshes: list[tuple[Mesh, Mesh]] = Field(
+        [((16, 16, 16), (8, 8, 8)), ((24, 24, 24), (12, 12, 12)), ((32, 32, 32), (16, 16, 16))],
+        min_length=1,
+        description="k and q meshes of lambda, the last pair is the result",
+    )
+    broadenings: list[Positive] = Field(
+        [0.1, 0.2, 0.3], min_length=1, description="eV; of the deltas at the Fermi level"
+    )
+    broadening: float = Field(0.2, gt=0, description="eV; the one of broadenings to report")
+    phonon_broadening: float = Field(0.5, gt=0, le=10, description="meV; of alpha2F")
+    repulsions: list[Fraction] = Field(
+        [0.1, 0.12, 0.14], min_length=1, description="Coulomb pseudopotentials mu* of T_c"
+    )
+    soft_mode: float = Field(
+        0.1, gt=0, le=50, description="meV; softer modes do not count (acoustic at q = 0)"
+    )
+    path_points: int = Field(300, ge=20, le=10_000, description="points of the dispersions")
+    acoustic_window: tuple[Positive, Positive] = Field(
+        (0.03, 0.1), description="1/angstrom; |q| from which exponents of |g|^2 are taken"
+    )
+
+    @model_validator(mode="after")
+    def _the_result_is_computed(self):
+        if self.broadening not in self.broadenings:
+            raise ValueError(
+                f"broadening = {self.broadening} must be one of broadenings {self.broadenings}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _meshes_divide(self):
+        for k_mesh, q_mesh in self.meshes:
+            if any(nk % nq for nk, nq in zip(k_mesh, q_mesh, strict=True)):
+                raise ValueError(f"q mesh {q_mesh} of meshes must divide its k mesh {k_mesh}")
+        return self
+
+
 class Report(Section):
     """One HTML page and metrics.json."""
 
@@ -300,6 +358,7 @@ class Config(Section):
     classify: Classify = Classify()
     superresolve: Superresolve = Superresolve()
     latent: Latent = Latent()
+    observables: Observables = Observables()
     report: Report = Report()
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Real materials: Quantum ESPRESSO and EPW make models, models become the same maps.
 
 A DFT job reruns when the text of its input changes (params.text), not when Python around it
-does; `espresso_model` and `firstprinciples`, which judge and convert, carry the fingerprint
+does; `espresso` and `firstprinciples`, which judge and convert, carry the fingerprint
 of their code.  Adding an entry to config/materials.yaml adds a material.
 """
 
@@ -39,8 +39,8 @@ def of_phonons(name):
     return files
 
 
-rule espresso:
-    """Models of all materials of the table, from structures and pseudopotentials."""
+rule real_materials:
+    """`make firstprinciples`: models of all materials of the table, from structures and pseudopotentials."""
     input:
         expand("results/espresso/{material}.nc", material=TABLE),
 
@@ -238,7 +238,7 @@ rule espresso_check:
         "../run_stage.py"
 
 
-rule espresso_model:
+rule espresso:
     """All runs of a material, checked against each other -> one model file."""
     input:
         run=rules.espresso_wannier.output.run,
@@ -279,7 +279,7 @@ rule firstprinciples:
         model=(
             "resources/first_principles/{material}.nc"
             if config["firstprinciples"]["source"] == "shipped"
-            else rules.espresso_model.output.model
+            else rules.espresso.output.model
         ),
     output:
         maps="results/firstprinciples/{material}.nc",

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PATH_POINTS = 60  # k points of the band structure that the Wannier bands are compared with
 DENSITY = ("charge-density.dat", "data-file-schema.xml")
+BEGUN = "begun.in"  # what an unfinished phonon job was asked to do
 WANNIER_FILES = ("crystal.fmt", "epwdata.fmt", "dmedata.fmt")
 ABOVE_OCCUPIED = 0.05  # eV; EPW wants a Fermi energy above the highest occupied state
 ACOUSTIC_MODES = 3  # at Gamma; EPW imposes the sum rule on them afterwards
@@ -93,23 +94,18 @@ def phonon(
       options: irreducible (number of q points expected), soft_modes (meV).
     """
     folder = _scratch(cards, f"phonon-{number}")
-    step = "phonon"
-    begun = folder / "begun.in"
-    again = begun.is_file() and begun.read_text() == text and _same_density(folder, save, material)
-    if not again:
+    where = f"{material}: q {number}"
+    found = None
+    if _was_begun(folder, save, material, text):
+        try:
+            found = _ph(folder, text, ".true.", where, launcher)
+        except EphforgeError as error:
+            log.warning("%s; it cannot be taken up again and starts anew", error)
+    if found is None:
         fresh(folder)
         shutil.copytree(save, folder / f"{material}.save")
-        begun.write_text(text)
-    for recover in (".true.", ".false.") if again else (".false.",):
-        (folder / f"{step}.in").write_text(text.replace("{recover}", recover))
-        try:
-            found = _run("ph.x", folder, step, f"{material}: q {number}", launcher)
-            break
-        except EphforgeError:
-            if recover == ".false.":
-                begun.unlink()  # a second try starts from nothing
-                raise
-            log.warning("%s: q %s cannot be taken up again, starts anew", material, number)
+        (folder / BEGUN).write_text(text)
+        found = _ph(folder, text, ".false.", where, launcher)
     _check_phonon(folder, found, material, number, options)
     inside = folder / "_ph0"
     of_q = inside if number == 1 else inside / f"{material}.q_{number}"
@@ -120,10 +116,17 @@ def phonon(
     shutil.rmtree(folder)
 
 
-def _same_density(folder: Path, save: str, material: str) -> bool:
-    name = "charge-density.dat"
-    copy = folder / f"{material}.save" / name
-    return copy.is_file() and copy.read_bytes() == (Path(save) / name).read_bytes()
+def _was_begun(folder: Path, save: str, material: str, text: str) -> bool:
+    """Whether the folder holds an unfinished run of the same input on the same density."""
+    begun, copy = folder / BEGUN, folder / f"{material}.save" / DENSITY[0]
+    if not begun.is_file() or not copy.is_file() or begun.read_text() != text:
+        return False
+    return copy.read_bytes() == (Path(save) / DENSITY[0]).read_bytes()
+
+
+def _ph(folder: Path, text: str, recover: str, where: str, launcher: str) -> Path:
+    (folder / "phonon.in").write_text(text.replace("{recover}", recover))
+    return _run("ph.x", folder, "phonon", where, launcher)
 
 
 def _check_phonon(folder: Path, output: Path, material: str, number: int, options: dict) -> None:
