@@ -28,6 +28,7 @@ include: "workflow/rules/physics.smk"  # lattice, coupling: many shards of mater
 include: "workflow/rules/firstprinciples.smk"  # real materials
 include: "workflow/rules/learning.smk"  # dataset (shards come together), train
 include: "workflow/rules/tasks.smk"  # compress, classify, superresolve, latent, report
+include: "workflow/rules/observables.smk"  # physics checks, a target of their own
 
 
 rule all:

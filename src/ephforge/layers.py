@@ -25,6 +25,7 @@ LAYERS = {
     "coupling": ("core", "electrons", "phonons"),
     "firstprinciples": ("core", "electrons", "phonons", "coupling"),
     "espresso": ("core", "electrons", "phonons", "coupling", "firstprinciples"),
+    "observables": ("core", "electrons", "phonons", "coupling"),
     "dataset": ("core",),
     "train": ("core", "dataset", "model"),
     "compress": ("core", "dataset", "model", "baselines"),
@@ -32,6 +33,7 @@ LAYERS = {
     "superresolve": ("core", "dataset", "model", "baselines"),
     "latent": ("core", "dataset", "model"),
     "report": ("core",),
+    "cli": ("core", "electrons", "phonons", "coupling", "firstprinciples"),
 }
 
 # folder -> third-party packages it may import
@@ -45,6 +47,7 @@ PACKAGES = {
     "coupling": ("numpy", "jax", "jaxtyping"),
     "firstprinciples": ("numpy", "jaxtyping", "h5py"),
     "espresso": ("numpy", "jax", "jaxtyping", "ase", "spglib", "scipy"),
+    "observables": ("numpy", "scipy", "jax", "jaxtyping", "ase", "matplotlib"),
     "dataset": ("numpy", "jaxtyping"),
     "train": ("numpy", "jax", "jaxtyping", "flax", "optax", "orbax", "tqdm"),
     "compress": ("numpy", "jaxtyping"),
@@ -52,6 +55,7 @@ PACKAGES = {
     "superresolve": ("numpy", "jaxtyping"),
     "latent": ("numpy", "sklearn", "jaxtyping"),
     "report": ("numpy", "matplotlib", "jinja2", "jaxtyping"),
+    "cli": ("numpy", "jaxtyping", "h5py", "typer", "tqdm"),
 }
 
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "orbax": "orbax-checkpoint"}

@@ -32,4 +32,6 @@ rule observables:
 rule observables_all:
     """The checks of every material of firstprinciples.materials."""
     input:
-        expand(rules.observables.output, material=config["firstprinciples"]["materials"]),
+        expand(
+            rules.observables.output, material=config["firstprinciples"]["materials"]
+        ),

@@ -1,0 +1,1 @@
+"""Physics checks of real materials: dispersions, Eliashberg function, limits at small q."""
