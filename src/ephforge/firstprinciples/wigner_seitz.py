@@ -1,7 +1,7 @@
 """Wigner-Seitz cells of a Born-von Karman supercell, centred on pairs of centres.
 
-EPW does not keep the lists of cell vectors that its files are written on when it runs with
-use_ws = .true.; they are rebuilt here from the centres, in EPW's order.
+EPW 5.3 does not keep the lists of cell vectors that its files are written on; they are
+rebuilt here from the centres, in EPW's order.
 """
 
 import itertools
@@ -23,7 +23,7 @@ def images(
 
     R belongs if |R + shift| is the smallest among its images R + shift - T, T on the
     supercell lattice (N1 a1, N2 a2, N3 a3); its degeneracy is the number of images T that
-    reach that smallest distance.
+    reach that smallest distance.  Components of R go from -2 N to 2 N, as in EPW.
 
     Args:
       cell: lattice vectors as rows.
@@ -34,24 +34,33 @@ def images(
     Returns:
       {R: degeneracy}, first component of R outermost.
     """
-    ranges = [np.arange(-SEARCH * n, SEARCH * n + 1) for n in mesh]
-    cell_r3 = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
-    position_r3 = cell_r3 @ cell + shift
-    span = range(-SEARCH, SEARCH + 1)
-    squares_tr = np.stack(
-        [
-            np.sum((position_r3 - (np.asarray(t) * mesh) @ cell) ** 2, axis=1)
-            for t in itertools.product(span, repeat=3)
-        ]
-    )
-    tolerance = DISTANCE_TOLERANCE * lattice_unit**2
-    smallest_r = squares_tr.min(axis=0)
-    own_r = np.sum(position_r3**2, axis=1)
-    ties_r = np.count_nonzero(squares_tr < smallest_r + tolerance, axis=0)
+    # a class is a cell modulo the supercell; every class is looked at with all its images
+    class_c3 = np.stack(np.unravel_index(np.arange(np.prod(mesh)), mesh), axis=-1)
+    image_t3 = np.array(list(itertools.product(range(-SEARCH, SEARCH + 1), repeat=3)))
+    vector_tc3 = image_t3[:, None] * np.asarray(mesh) + class_c3
+    square_tc = np.sum((vector_tc3 @ cell + shift) ** 2, axis=-1)
+    square_tc[np.any(vector_tc3 > SEARCH * np.asarray(mesh), axis=-1)] = np.inf
+    smallest_c = square_tc.min(axis=0)
+    is_near_tc = square_tc < smallest_c + DISTANCE_TOLERANCE * lattice_unit**2
+    ties_c = np.count_nonzero(is_near_tc, axis=0)
+    near_t, near_c = np.nonzero(is_near_tc)
+    vector_r3 = vector_tc3[near_t, near_c]
+    order_r = np.lexsort(vector_r3.T[::-1])
     return {
-        tuple(int(i) for i in cell_r3[r]): int(ties_r[r])
-        for r in np.flatnonzero(own_r < smallest_r + tolerance)
+        (int(a), int(b), int(c)): int(n)
+        for (a, b, c), n in zip(vector_r3[order_r], ties_c[near_c[order_r]], strict=True)
     }
+
+
+def count(
+    cell: Float[np.ndarray, "3 3"], mesh: tuple[int, int, int], shifts: Float[np.ndarray, "p 3"]
+) -> int:
+    """Length of the list that `weighted_list` would make of the images for all shifts.
+
+    Lengths in lattice units.
+    """
+    distinct = np.unique(np.round(shifts, 9), axis=0)
+    return len(set().union(*(images(cell, mesh, shift, 1.0) for shift in distinct)))
 
 
 def weighted_list(
