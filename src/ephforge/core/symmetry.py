@@ -55,6 +55,16 @@ def reciprocal_operations(
     return np.unique(np.concatenate([reciprocal, -reciprocal]), axis=0)
 
 
+def space_group(
+    cell: Float[np.ndarray, "3 3"],
+    positions: Float[np.ndarray, "s 3"],
+    numbers: Int[np.ndarray, " s"],
+) -> str:
+    """International symbol and number, e.g. "Fd-3m (227)"; arguments as above."""
+    fractional = positions @ np.linalg.inv(cell)
+    return spglib.get_spacegroup((cell, fractional, numbers), symprec=SYMMETRY_TOLERANCE)
+
+
 def pair_orbits(
     operations_g33: Int[np.ndarray, "g 3 3"],
     k_mesh: tuple[int, int, int],
