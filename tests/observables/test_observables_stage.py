@@ -7,7 +7,7 @@ from analytic import Chain, as_wannier
 from conftest import ROOT
 from test_eliashberg import crystal_model
 
-from ephforge.config import Observables
+from ephforge.config import ConfigError, Observables, validate
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Variable, read, write
 from ephforge.core.realspace import model_variables
@@ -88,3 +88,19 @@ def test_a_two_centre_model_is_refused(tmp_path):
     with pytest.raises(EphforgeError, match=r"chain\.nc: two-centre model"):
         run(str(path), str(tmp_path / "x.json"), str(tmp_path / "x.png"), options(), PROVENANCE)
     assert as_wannier(Chain().model()).name == "chain"
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"broadening": 0.25}, ["broadening = 0.25", "[0.1, 0.2, 0.3]"]),
+        ({"meshes": [[[8, 8, 8], [3, 3, 3]]]}, ["(3, 3, 3)", "divide", "(8, 8, 8)"]),
+        ({"metals": {"al_4": {}}}, ["metals.al_4.electrons", "required"]),
+    ],
+)
+def test_options_that_cannot_be_are_one_clear_line(change, parts):
+    with pytest.raises(ConfigError) as found:
+        validate({"observables": change})
+    assert "\n" not in str(found.value)
+    for part in ["observables", *parts]:
+        assert part in str(found.value)
