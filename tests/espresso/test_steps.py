@@ -198,12 +198,12 @@ def test_spreads_and_times_of_an_epw_output(tmp_path):
         "     EPW          :   1h 2m CPU   1h 3m 4.5s WALL\n"
     )
     np.testing.assert_allclose(outputs.wannier_spreads(path), [1.5918, 2.5])
-    assert outputs.wall_seconds(path) == 3600 + 180 + 4.5
+    assert outputs.seconds(path) == (3720.0, 3600 + 180 + 4.5)
     assert outputs.version(path) == "EPW v.5.3.1"
 
 
 @pytest.mark.parametrize(
-    "read", [outputs.wannier_spreads, outputs.wall_seconds, outputs.highest_occupied]
+    "read", [outputs.wannier_spreads, outputs.seconds, outputs.highest_occupied]
 )
 def test_an_output_without_the_number_is_named(tmp_path, read):
     path = Path(tmp_path / "some.out")

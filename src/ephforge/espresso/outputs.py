@@ -12,8 +12,8 @@ from ephforge.core.errors import EphforgeError
 from ephforge.core.units import BOHR, HARTREE
 
 INVERSE_CM_IN_MEV = 0.12398419843320026  # CODATA 2018: h c / e, exact
-_WALL = re.compile(r"^\s*(PWSCF|PHONON|EPW)\s*:.*?CPU\s+(.*?)\s*WALL", re.MULTILINE)
-_WALL_PARTS = re.compile(r"([\d.]+)\s*([dhms])")
+_TIMES = re.compile(r"^\s*(?:PWSCF|PHONON|EPW)\s*:\s*(.*?)CPU\s+(.*?)WALL", re.MULTILINE)
+_PARTS = re.compile(r"([\d.]+)\s*([dhms])")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -81,13 +81,16 @@ def wannier_spreads(output: Path) -> Float[np.ndarray, " a"]:
     return np.array(block, dtype=float)
 
 
-def wall_seconds(output: Path) -> float:
-    """Wall time that a code prints at its end."""
-    found = _WALL.findall(_text(output))
+def seconds(output: Path) -> tuple[float, float]:
+    """CPU and wall time that a code prints at its end."""
+    found = _TIMES.findall(_text(output))
     if not found:
-        raise EphforgeError(f"{output}: no wall time, expected a finished run")
-    parts = _WALL_PARTS.findall(found[-1][1].replace(" ", ""))
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        raise EphforgeError(f"{output}: no times, expected a finished run")
+    cpu, wall = (
+        sum(float(number) * _SECONDS[unit] for number, unit in _PARTS.findall(text))
+        for text in found[-1]
+    )
+    return cpu, wall
 
 
 def version(output: Path) -> str:

@@ -3,24 +3,24 @@
 import hashlib
 import logging
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ephforge.core.netcdf import Variable, write
-from ephforge.core.realspace import Model, model_variables
+from ephforge.core.realspace import Model
 from ephforge.espresso import outputs
 from ephforge.espresso.checks import KohnSham, against_bands, against_epw, against_softness
 from ephforge.firstprinciples.epw import read_epw
-from ephforge.firstprinciples.reference import read_printed, reference_variables
+from ephforge.firstprinciples.reference import read_printed
+from ephforge.firstprinciples.storage import stored_variables
 
 log = logging.getLogger(__name__)
 
 METHOD = {
     "method": "density functional perturbation theory, Wannier interpolation, use_ws = .true.",
     "functional": "LDA (Perdew-Zunger), no spin-orbit",
-    "precision": "H and Phi double, g single",
+    "precision": "H and Phi double, g rounded to multiples of g_step",
     "acoustic_sum_rule": "imposed on Phi by EPW on the coarse mesh",
 }
 
@@ -51,7 +51,8 @@ def run(
       EphforgeError: a file is damaged, or numbers that must agree do not.
     """
     start = time.perf_counter()
-    found = read_epw(run, material, species, tuple(options["k_mesh"]), tuple(options["q_mesh"]))
+    meshes = tuple(options["k_mesh"]), tuple(options["q_mesh"])
+    found = read_epw(run, material, species, *meshes, use_ws=True, polar=options["polar"])
     k, q = (np.array(p) for p in points)
     reference = read_printed(check, q, k)
     kohn_sham = _kohn_sham(found, bands, dyn)
@@ -59,9 +60,9 @@ def run(
     checks |= against_bands(found, kohn_sham, options)
     checks |= against_softness(found, options)
     checks["wannier_spreads_angstrom2"] = outputs.wannier_spreads(_named(logs, "wannier")).tolist()
-    checks["hermiticity"] = float(np.abs(found.hopping.energy.imag).max())
-    variables, attributes = model_variables(_single(found))
-    variables |= reference_variables(reference) | _kohn_sham_variables(kohn_sham)
+    checks["imaginary_hopping_ev"] = float(np.abs(found.hopping.energy.imag).max())
+    variables, attributes = stored_variables(found, reference, meshes)
+    variables |= _kohn_sham_variables(kohn_sham)
     attributes |= provenance | {
         "run_input": {"name": material, **options},
         "source": METHOD
@@ -97,11 +98,6 @@ def _kohn_sham_variables(kohn_sham: KohnSham) -> dict[str, Variable]:
     }
 
 
-def _single(model: Model) -> Model:
-    coupling = replace(model.coupling, g=model.coupling.g.astype(np.complex64))
-    return replace(model, coupling=coupling)
-
-
 def _fingerprints(upf: list[str], given: dict) -> dict[str, dict]:
     return {
         Path(path).stem: {
@@ -112,13 +108,14 @@ def _fingerprints(upf: list[str], given: dict) -> dict[str, dict]:
     }
 
 
-def _seconds(logs: list[str], check: str) -> dict[str, float]:
-    """Wall seconds by step, summed over the phonon jobs."""
-    seconds = {"check": outputs.wall_seconds(Path(check))}
-    for path in map(Path, logs):
+def _seconds(logs: list[str], check: str) -> dict[str, dict[str, float]]:
+    """CPU and wall seconds by step, summed over the phonon jobs; one core unless launched so."""
+    found: dict[str, dict[str, float]] = {"cpu": {}, "wall": {}}
+    for path in [Path(check), *map(Path, logs)]:
         step = path.stem.split("-")[0]
-        seconds[step] = seconds.get(step, 0.0) + outputs.wall_seconds(path)
-    return seconds
+        for kind, value in zip(found, outputs.seconds(path), strict=True):
+            found[kind][step] = found[kind].get(step, 0.0) + value
+    return found
 
 
 def _named(logs: list[str], step: str) -> Path:
