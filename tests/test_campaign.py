@@ -64,7 +64,7 @@ def test_all_stages_run_in_under_two_minutes(campaign):
 
 def test_metrics_hold_both_sources_and_all_tasks(campaign):
     metrics = json.loads((campaign.folder / "results/report/metrics.json").read_text())
-    for found in (metrics["synthetic_test"], metrics["first_principles"]["si_2ws"]):
+    for found in (metrics["synthetic_test"], metrics["first_principles"]["si_2"]):
         assert {"compress", "superresolve", "classify"} <= set(found)
         for row in found["compress"].values():
             assert {"autoencoder", "svd"} <= set(row)
@@ -170,17 +170,17 @@ def test_a_damaged_shard_is_named_and_nothing_else_is_lost(changed, junk):
 
 
 def test_a_damaged_model_file_is_named(changed):
-    model = changed.folder / "resources/first_principles/si_2ws.nc"
+    model = changed.folder / "resources/first_principles/si_2.nc"
     content = model.read_bytes()
     model.unlink()
     model.write_bytes(content[: len(content) // 2])
     before = contents(changed)
     run = changed.snakemake(*PROFILE)
     assert run.returncode != 0
-    assert len(user_lines(run.stdout, "resources/first_principles/si_2ws.nc")) == 1
+    assert len(user_lines(run.stdout, "resources/first_principles/si_2.nc")) == 1
     assert "Traceback" not in run.stdout
     after = contents(changed)
-    assert set(before) - set(after) == {"results/firstprinciples/si_2ws.nc"}
+    assert set(before) - set(after) == {"results/firstprinciples/si_2.nc"}
     assert all(after[p] == before[p] for p in after)
 
 

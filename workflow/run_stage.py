@@ -25,9 +25,9 @@ module_name, function_name = params.pop("call").split(":")
 provenance = {"stage": snakemake.rule, "options": params["options"], "code": params.pop("code", "")}
 try:
     function = getattr(importlib.import_module(module_name), function_name)
-    if "launcher" in inspect.signature(function).parameters:
-        # how other programs are started is no reason to run them again, so it is no param
-        params["launcher"] = snakemake.config["espresso"]["launcher"]
+    # where pseudopotentials lie and how programs are started is no reason to run them again
+    for name in {"launcher", "pseudo_folders"} & set(inspect.signature(function).parameters):
+        params[name] = snakemake.config["espresso"][name]
     function(**dict(snakemake.input), **dict(snakemake.output), **params, provenance=provenance)
 except EphforgeError as error:
     log.error("error: %s", error)

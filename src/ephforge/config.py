@@ -218,7 +218,20 @@ class Firstprinciples(Section):
     )
 
     materials: list[Name] = Field(
-        ["si_2ws", "si_4ws", "si_4b8", "c_4", "alas_4", "sic_4", "al_4"],
+        [
+            *("si_2", "si_4", "si_4b8", "c_4", "ge_3", "sic_4", "sic_2h_4", "bp_4", "alp_4"),
+            *(
+                "alas_4",
+                "alsb_4",
+                "gap_4",
+                "mgo_4",
+                "nacl_3",
+                "mg2si_4",
+                "p_blue_4",
+                "al_4",
+                "pb_4",
+            ),
+        ],
         description="names of model files",
     )
 
@@ -295,7 +308,11 @@ class Observables(Section):
     """Physics checks of real materials: dispersions, small q, lambda and T_c of metals."""
 
     metals: dict[Name, Metal] = Field(
-        {"al_4": Metal(electrons=3, literature=(0.42, 0.45))},
+        {
+            "al_4": Metal(electrons=3, literature=(0.42, 0.45)),
+            "al_405_4": Metal(electrons=3, literature=(0.42, 0.45)),
+            "pb_4": Metal(electrons=4, literature=(1.1, 1.6)),
+        },
         description="which materials are metals, with electrons per cell and published lambda",
     )
     density_mesh: Mesh = Field(

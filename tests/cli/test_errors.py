@@ -12,7 +12,7 @@ from ephforge.cli.main import app
 from ephforge.core.netcdf import read, write
 from ephforge.core.realspace import model_variables, read_model
 
-MODEL = Path(__file__).parents[2] / "resources" / "first_principles" / "si_2ws.nc"
+MODEL = Path(__file__).parents[2] / "resources" / "first_principles" / "si_2.nc"
 GRIDS = ("--k-grid", "1", "1", "1", "--q-grid", "1", "1", "1")
 PROGRAM = Path(sys.executable).parent / "ephforge"
 

@@ -119,7 +119,7 @@ def test_show_another_kind(tmp_path):
 
 
 def test_perturbo_there_and_back(tmp_path):
-    source = SHIPPED / "si_2ws.nc"
+    source = SHIPPED / "si_2.nc"
     out = run("export-perturbo", source, "-o", tmp_path / "epr.h5")
     assert out.exit_code == 0, out.output
     back = run("import-perturbo", tmp_path / "epr.h5", "-o", tmp_path / "back.nc")

@@ -24,7 +24,7 @@ from ephforge.firstprinciples.prototypes import prototype
 from ephforge.firstprinciples.reference import shared
 from ephforge.firstprinciples.stage import run
 
-SILICON = Path(__file__).parents[2] / "resources" / "first_principles" / "si_2ws.nc"
+SILICON = Path(__file__).parents[2] / "resources" / "first_principles" / "si_2.nc"
 MESH = (2, 2, 2)
 OPTIONS = Coupling(k_mesh=MESH, q_mesh=MESH).model_dump()
 PROVENANCE = {"stage": "firstprinciples", "options": OPTIONS, "code": "0"}
@@ -51,7 +51,7 @@ def _write(path, model):
 
 
 def test_silicon_block(silicon, tmp_path):
-    target = tmp_path / "maps" / "si_2ws.nc"
+    target = tmp_path / "maps" / "si_2.nc"
     run(str(SILICON), str(target), OPTIONS, PROVENANCE)
     contents = read(target, "firstprinciples")
     block = read_block(contents)
@@ -63,7 +63,7 @@ def test_silicon_block(silicon, tmp_path):
     }
     assert contents.attributes["options"]["bands"] == 4
     assert contents.attributes["wall_seconds"] > 0
-    assert contents.attributes["run_input"]["name"] == "si_2ws"
+    assert contents.attributes["run_input"]["name"] == "si_2"
     assert block.g_grid.shape == (4, 4, 6, 8, 8)
     # only Gamma, X and L, where the run itself was symmetrised: what is left is single precision
     assert 0 < contents.attributes["asymmetry"] < 1e-6
@@ -73,7 +73,7 @@ def test_silicon_block(silicon, tmp_path):
 
 
 def test_block_holds_the_couplings_at_its_points(silicon, tmp_path):
-    target = tmp_path / "si_2ws.nc"
+    target = tmp_path / "si_2.nc"
     run(str(SILICON), str(target), OPTIONS, PROVENANCE)
     block = read_block(read(target, "firstprinciples"))
     points = mesh_points(MESH)

@@ -130,7 +130,7 @@ MODELS = {
     "s orbitals": lambda by_hand: synthetic(1),
     "s and p orbitals": lambda by_hand: synthetic(4),
     "chain": lambda by_hand: Chain().model(),
-    "si_2ws": lambda by_hand: shipped("si_2ws"),
+    "si_2": lambda by_hand: shipped("si_2"),
     "polar": read_perturbo,
 }
 
@@ -180,7 +180,7 @@ def elements(model: Model) -> list[dict]:
 
 def test_meshes_are_the_smallest_that_hold_the_model(tmp_path):
     """EPW's Wigner-Seitz cells about the same centres return; those of g need one cell more."""
-    write_perturbo(shipped("si_2ws"), tmp_path / "si_epr.h5")
+    write_perturbo(shipped("si_2"), tmp_path / "si_epr.h5")
     write_perturbo(Chain().model(), tmp_path / "chain_epr.h5")
     with h5py.File(tmp_path / "si_epr.h5") as file:
         assert file["basic_data/kc_dim"][()].tolist() == [4, 4, 4]

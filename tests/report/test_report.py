@@ -40,7 +40,7 @@ def records():
         {"name": f"{i:06d}", "prototype": "fcc", "family": "f", "split": "train", "x": i, "y": -i}
         for i in range(4)
     ]
-    real = {"name": "si_4ws", "prototype": "diamond", "family": "f", "split": "real"}
+    real = {"name": "si_4", "prototype": "diamond", "family": "f", "split": "real"}
     refine = {"autoencoder": 0.5, "linear": 0.4, "trilinear": 0.6, "cubic": 0.6, "fourier": 0.6}
     return {
         "card": {
@@ -83,7 +83,7 @@ def records():
             "bounds": ["orbits"],
             "synthetic_test": table,
             "synthetic_test_median": table,
-            "first_principles": {"si_4ws": table},
+            "first_principles": {"si_4": table},
             "reasons": {},
             "wall_seconds": 1.0,
         },
@@ -94,7 +94,7 @@ def records():
             "tuning": {"powers": {"trilinear": 1.0, "cubic": 1.0, "fourier": 2.0}, "ridge": 0.1},
             "synthetic_test": refine,
             "synthetic_test_median": refine,
-            "first_principles": {"si_4ws": refine},
+            "first_principles": {"si_4": refine},
             "reasons": {},
             "wall_seconds": 1.0,
         },
@@ -102,7 +102,7 @@ def records():
             "provenance": provenance("classify"),
             "methods": {"latent": "", "pca": "", "handmade": ""},
             "synthetic_test": probed | {"within_lattice": probed},
-            "first_principles": {"si_4ws": words | {"within_lattice": words}},
+            "first_principles": {"si_4": words | {"within_lattice": words}},
             "wall_seconds": 1.0,
         },
         "latent": {
@@ -110,14 +110,14 @@ def records():
             "explained_variance": [0.6],
             "points": [*points, real | {"x": 0.5, "y": 0.5}],
             "typical_distance": 1.0,
-            "neighbours": {"si_4ws": [near | {"distance": 2.0, "relative_distance": 2.0}]},
+            "neighbours": {"si_4": [near | {"distance": 2.0, "relative_distance": 2.0}]},
             "wall_seconds": 1.0,
         },
     }
 
 
 def real_materials(folder):
-    paths = [str(folder / f"{name}.nc") for name in ("si_4ws", "al_4")]
+    paths = [str(folder / f"{name}.nc") for name in ("si_4", "al_4")]
     for path in paths:
         facts = provenance("firstprinciples") | {"wall_seconds": 2.0}
         write(path, "firstprinciples", {}, facts)
@@ -134,12 +134,12 @@ def build(folder, found):
         for name in ("true", "autoencoder", "svd", "pca")
     }
     attributes = {
-        "name": "si_4ws",
+        "name": "si_4",
         "labels": {"potential": "dft", "family": "first-principles"},
         "channel": {"final_band": 0, "initial_band": 1, "mode": 2},
         "errors": {"true": 0.0, "autoencoder": 0.2, "svd": 0.6, "pca": 0.3},
     }
-    write(folder / "examples.nc", "examples", {}, {}, {"si_4ws": (maps, attributes)})
+    write(folder / "examples.nc", "examples", {}, {}, {"si_4": (maps, attributes)})
     outputs = {f"{name}_figure": str(folder / "report" / f"{name}.png") for name in FIGURES}
     outputs |= {
         n: str(folder / "report" / f)
@@ -160,7 +160,7 @@ def build(folder, found):
 def test_metrics_hold_what_was_promised(tmp_path):
     _, metrics = build(tmp_path, records())
     assert metrics["synthetic_test"]["compress"]["0.001"] == ROW
-    real = metrics["first_principles"]["si_4ws"]
+    real = metrics["first_principles"]["si_4"]
     assert real["compress"]["0.001"]["autoencoder"] == 0.2
     assert real["superresolve"]["trilinear"] == 0.6
     assert real["classify"]["latent"] == "diamond"
@@ -197,7 +197,7 @@ def test_missing_numbers_become_dashes(tmp_path):
     for table in (compress["synthetic_test"], *compress["first_principles"].values()):
         for row in table.values():
             row["autoencoder"] = row["pca"] = None
-    found["superresolve"]["first_principles"]["si_4ws"]["autoencoder"] = None
+    found["superresolve"]["first_principles"]["si_4"]["autoencoder"] = None
     found["classify"]["synthetic_test"] |= {"latent": None, "confusion": {}, "reason": "one class"}
     found["history"]["columns"] = {"step": [10], "train": [0.5]}
     html, metrics = build(tmp_path, found)
@@ -242,9 +242,9 @@ def test_the_winner_is_said_honestly():
 
 def test_the_linear_part_does_not_take_the_win_from_the_autoencoder():
     refine = records()["superresolve"]
-    assert refine["first_principles"]["si_4ws"]["linear"] < 0.5
+    assert refine["first_principles"]["si_4"]["linear"] < 0.5
     assert "for 1 of 1 real" in captions.super_resolution(refine)
-    refine["first_principles"]["si_4ws"]["trilinear"] = 0.3
+    refine["first_principles"]["si_4"]["trilinear"] = 0.3
     assert "for 0 of 1 real" in captions.super_resolution(refine)
 
 
@@ -252,4 +252,4 @@ def test_the_linear_part_does_not_take_the_win_from_the_autoencoder():
 def test_the_caption_counts_wins(error, cases):
     found = records()["compress"]
     table = {b: {"autoencoder": error, "svd": 0.5} for b in ("0.001", "0.01")}
-    assert cases in captions.compression(found | {"first_principles": {"si_4ws": table}})
+    assert cases in captions.compression(found | {"first_principles": {"si_4": table}})

@@ -55,7 +55,6 @@ rule espresso_pseudopotential:
     params:
         call="ephforge.espresso.steps:pseudopotential",
         element="{element}",
-        folders=config["espresso"]["pseudo_folders"],
         options=lambda w: TABLE[w.material]["pseudopotentials"][w.element],
     script:
         "../run_stage.py"
@@ -130,10 +129,7 @@ rule espresso_phonon:
         material="{material}",
         number=lambda w: int(w.q),
         text=lambda w: inputs.ph_input(w.material, TABLE[w.material], int(w.q)),
-        options=lambda w: {
-            "irreducible": irreducible_count(TABLE[w.material]),
-            "soft_modes": TABLE[w.material]["soft_modes"],
-        },
+        options=lambda w: {"irreducible": irreducible_count(TABLE[w.material])},
     script:
         "../run_stage.py"
 
@@ -207,10 +203,7 @@ rule espresso_wannier:
         call="ephforge.espresso.steps:wannier",
         material="{material}",
         text=lambda w: inputs.epw_input(w.material, TABLE[w.material], check=False),
-        options=lambda w: {
-            "points": inputs.check_points(w.material),
-            "largest_spread": TABLE[w.material]["wannier"]["largest_spread"],
-        },
+        options=lambda w: {"points": inputs.check_points(w.material)},
     script:
         "../run_stage.py"
 

@@ -20,7 +20,7 @@ class Block:
     """|g_mnv(k, q)| of one material, averaged over degenerate states.
 
     Attributes:
-      name: material id, e.g. "000012" or "si_4ws".
+      name: material id, e.g. "000012" or "si_4".
       labels: prototype, potential, basis, family (strings).
       g: meV, on orbits; root mean square of |g| over the pairs of the orbit.
       g_grid: meV, on all pairs as computed; None where it equals g[..., orbit_kq] exactly.

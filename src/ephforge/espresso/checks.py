@@ -1,5 +1,6 @@
 """What an imported model must agree with: EPW's printed numbers, Kohn-Sham bands, stability."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ from ephforge.core.realspace import Model
 from ephforge.core.units import MEV
 from ephforge.coupling import longrange
 from ephforge.electrons.bloch import bloch_sum, eigenpairs
+from ephforge.espresso.outputs import wannier_spreads
 from ephforge.firstprinciples.reference import Reference, deviations
 from ephforge.phonons.modes import modes
 
@@ -81,6 +83,22 @@ def against_bands(model: Model, kohn_sham: KohnSham, options: dict) -> dict[str,
                 f"allowed {limit} meV {where}"
             )
     return {"bands_on_mesh_mev": on, "bands_on_path_mev": off}
+
+
+def against_spread(name: str, output: Path, options: dict) -> dict[str, list[float]]:
+    """Spreads of the Wannier functions, angstrom^2.
+
+    Raises:
+      EphforgeError: one is above wannier.largest_spread.
+    """
+    spreads = wannier_spreads(output)
+    allowed = options["wannier"]["largest_spread"]
+    if spreads.max() > allowed:
+        raise EphforgeError(
+            f"{name}: wannier: a spread of {spreads.max():.2f} angstrom^2, allowed {allowed}; "
+            f"change projections or windows; see {output}"
+        )
+    return {"wannier_spreads_angstrom2": spreads.tolist()}
 
 
 def against_softness(model: Model, options: dict) -> dict[str, float]:

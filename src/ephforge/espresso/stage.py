@@ -10,7 +10,13 @@ import numpy as np
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.realspace import Model
 from ephforge.espresso import outputs
-from ephforge.espresso.checks import KohnSham, against_bands, against_epw, against_softness
+from ephforge.espresso.checks import (
+    KohnSham,
+    against_bands,
+    against_epw,
+    against_softness,
+    against_spread,
+)
 from ephforge.firstprinciples.epw import read_epw
 from ephforge.firstprinciples.reference import read_printed
 from ephforge.firstprinciples.storage import stored_variables
@@ -59,7 +65,7 @@ def run(
     checks = against_epw(found, reference)
     checks |= against_bands(found, kohn_sham, options)
     checks |= against_softness(found, options)
-    checks["wannier_spreads_angstrom2"] = outputs.wannier_spreads(_named(logs, "wannier")).tolist()
+    checks |= against_spread(material, _named(logs, "wannier"), options)
     checks["imaginary_hopping_ev"] = float(np.abs(found.hopping.energy.imag).max())
     variables, attributes = stored_variables(found, reference, meshes)
     variables |= _kohn_sham_variables(kohn_sham)

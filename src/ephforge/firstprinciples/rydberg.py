@@ -1,7 +1,6 @@
 """The border between Rydberg units and ephforge: arrays as EPW means them become a Model.
 
-Both the reader of EPW's files and that of the given archives end here, so that units are
-converted in one place.
+The readers of EPW's files end here, so that units are converted in one place.
 """
 
 from dataclasses import dataclass

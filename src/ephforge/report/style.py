@@ -98,6 +98,6 @@ matplotlib.rcParams.update(
 
 
 def name(key: str) -> str:
-    """What a method or a material is called in print: "si_4ws" is "Si (si_4ws)"."""
+    """What a method or a material is called in print: "si_4" is "Si (si_4)"."""
     formula = FORMULAS.get(key.split("_")[0])
     return NAMES.get(key) or (f"{formula} ({key})" if formula else key)
