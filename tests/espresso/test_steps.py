@@ -9,8 +9,9 @@ import pytest
 
 from ephforge.core.errors import EphforgeError
 from ephforge.espresso import outputs, steps
-from ephforge.espresso.codes import run_code
+from ephforge.espresso.codes import deliver, run_code
 
+PWSCF = "echo '     Program PWSCF v.6.7MaX starts on 22Nov2026'"
 CARDS = "ATOMIC_SPECIES\nSi 28.085000 Si.UPF\nCELL_PARAMETERS angstrom\n"
 DYN = """
      Diagonalizing the dynamical matrix
@@ -82,7 +83,7 @@ echo '   JOB DONE.'"""
 
 
 def test_a_density_is_handed_on_when_it_is_self_consistent(program, run):
-    program("pw.x", "mkdir x.save; echo convergence has been achieved; echo JOB DONE.")
+    program("pw.x", f"{PWSCF}; mkdir x.save; echo convergence has been achieved; echo JOB DONE.")
     scf(run)
     assert (run / "new.save").is_dir()
     assert "JOB DONE" in (run / "scf.out").read_text()
@@ -93,6 +94,10 @@ def test_a_density_is_handed_on_when_it_is_self_consistent(program, run):
     ("body", "words"),
     [
         ("mkdir x.save; echo JOB DONE.", ["x: scf: not self-consistent", "scf.out"]),
+        (
+            f"{PWSCF.replace('6.7MaX', '7.3.1')}; echo convergence has been achieved, JOB DONE.",
+            ["x: scf: made by PWSCF v.7.3.1, expected Quantum ESPRESSO 6.6 or 6.7", "scf.out"],
+        ),
         ("echo half way", ["x: scf: pw.x stopped (half way)", "scratch/scf/scf.out"]),
         ("echo bad input; exit 3", ["x: scf: pw.x stopped (bad input)"]),
         (
@@ -125,6 +130,13 @@ def test_the_launcher_comes_first(program, tmp_path):
     assert output.read_text().startswith("-np 2 pw.x -in scf.in")
 
 
+def test_epw_is_not_launched(program, tmp_path):
+    """epw.x 5.3 on two processes of one pool never ends."""
+    program("starter", "exit 1")
+    program("epw.x", "echo Total program execution")
+    assert run_code("epw.x", tmp_path, "check", "starter -np 2").is_file()
+
+
 def test_a_phonon_job_hands_on_its_files_and_cleans_up(program, run):
     program("ph.x", ph_script())
     phonon(run)
@@ -141,6 +153,23 @@ def test_a_killed_phonon_job_goes_on_where_it_stopped(program, run):
     program("ph.x", ph_script())
     phonon(run)
     assert (run / "history").read_text() == "recover=.false.\nrecover=.true.\n"
+
+
+def test_a_phonon_job_killed_while_it_hands_on_its_files_starts_anew(program, run):
+    program("ph.x", ph_script())
+
+    def killed_after_the_first(source, target):
+        deliver(source, target)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "deliver", killed_after_the_first)
+        with pytest.raises(KeyboardInterrupt):
+            phonon(run)
+    # as ph.x does, go on without writing the potential again
+    program("ph.x", "grep -q true phonon.in && { echo JOB DONE.; exit; }\n" + ph_script())
+    phonon(run)
+    assert (run / "phonon.dvscf").read_text() == "potential\n"
 
 
 @pytest.mark.parametrize("change", ["text", "density", "failed"])

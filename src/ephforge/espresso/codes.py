@@ -17,15 +17,20 @@ log = logging.getLogger(__name__)
 
 DONE = "JOB DONE."
 EPW_DONE = "Total program execution"
+# hangs for ever if it is launched as several processes that are not told to be pools of their own
+ALONE = "epw.x"
 
 
 def run_code(program: str, folder: Path, step: str, launcher: str) -> Path:
     """Run `program < step.in > step.out` in `folder`; return the output file.
 
+    pw.x and ph.x are started by the launcher, epw.x by itself.
+
     Raises:
       EphforgeError: the program is not installed, stopped, or did not reach its end.
     """
-    command = [*shlex.split(launcher), program, "-in", f"{step}.in"]
+    launched = [] if program == ALONE else shlex.split(launcher)
+    command = [*launched, program, "-in", f"{step}.in"]
     output = folder / f"{step}.out"
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     (folder / "CRASH").unlink(missing_ok=True)

@@ -30,6 +30,8 @@ BEGUN = "begun.in"  # what an unfinished phonon job was asked to do
 WANNIER_FILES = ("crystal.fmt", "epwdata.fmt", "dmedata.fmt")
 ABOVE_OCCUPIED = 0.05  # eV; EPW wants a Fermi energy above the highest occupied state
 HOPELESS = 5.0  # meV; a mode more imaginary than this at one q stops the others early
+# of which EPW 5.3 is part; refused here and not after all phonons
+VERSIONS, SUPPORTED = r"Program PWSCF v\.6\.[67]", "Quantum ESPRESSO 6.6 or 6.7"
 ACOUSTIC_MODES = 3  # at Gamma; EPW imposes the sum rule on them afterwards
 
 
@@ -71,6 +73,12 @@ def scf(cards: str, save: str, output: str, material: str, text: str, launcher: 
     (folder / "scf.in").write_text(text.replace("{structure}", Path(cards).read_text()))
     found = _run("pw.x", folder, "scf", material, launcher)
     _demand(found, "convergence has been achieved", f"{material}: scf: not self-consistent")
+    _demand(
+        found,
+        VERSIONS,
+        f"{material}: scf: made by {outputs.version(found)}, expected {SUPPORTED}, since files of "
+        "the EPW of another version cannot be read; put that pw.x, ph.x and epw.x on PATH",
+    )
     deliver(folder / f"{material}.save", save)
     deliver(found, output)
 
@@ -108,6 +116,7 @@ def phonon(
         (folder / BEGUN).write_text(text)
         found = _ph(folder, text, ".false.", where, launcher)
     _check_phonon(folder, found, material, number, options)
+    (folder / BEGUN).unlink()  # once files leave the folder it cannot be taken up again
     inside = folder / "_ph0"
     of_q = inside if number == 1 else inside / f"{material}.q_{number}"
     deliver(of_q / f"{material}.dvscf1", dvscf)

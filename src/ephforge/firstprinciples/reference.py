@@ -133,7 +133,7 @@ class Deviations(NamedTuple):
 
     Attributes:
       bands: eV. frequencies: meV.
-      relative_g: of |g|, where it is above the smallest |g| that counts.
+      relative_g: of |g|, where one of the two is above the smallest |g| that counts.
     """
 
     bands: float
@@ -144,11 +144,13 @@ class Deviations(NamedTuple):
 def deviations(reference: Reference, model: Model, smallest: float = 1.0) -> Deviations:
     """Compare a model with EPW's table, |g| averaged over degenerate states on both sides.
 
+    NaN anywhere gives NaN.
+
     Args:
-      smallest: meV; smaller |g| are not compared.
+      smallest: meV; |g| are not compared where both are smaller.
     """
     own = at_points(model, reference.k, reference.q, soft_mode=0.0)
-    bands = max(
+    bands = np.maximum(
         np.max(np.abs(own.energy_k - reference.energy_k)),
         np.max(np.abs(own.energy_kq - reference.energy_kq)),
     )
@@ -159,6 +161,8 @@ def deviations(reference: Reference, model: Model, smallest: float = 1.0) -> Dev
         states = (own.energy_kq[i, j], own.energy_k[j], own.frequency_q[i])
         mine = np.sqrt(shared(own_square[i, j], *states))
         theirs = np.sqrt(shared(reference.g[i, j] ** 2, *states))
-        counts = theirs > smallest
-        relative = max(relative, np.max(np.abs(mine[counts] / theirs[counts] - 1)))
+        larger = np.maximum(mine, theirs)
+        counts = ~(larger <= smallest)  # NaN counts
+        difference = np.abs(mine - theirs)[counts] / larger[counts]
+        relative = np.maximum(relative, np.max(difference, initial=0.0))
     return Deviations(float(bands), float(np.max(np.abs(frequencies))), float(relative))
