@@ -26,6 +26,7 @@ LAYERS = {
     "firstprinciples": ("core", "electrons", "phonons", "coupling"),
     "espresso": ("core", "electrons", "phonons", "coupling", "firstprinciples"),
     "observables": ("core", "electrons", "phonons", "coupling"),
+    "bench": ("core", "electrons", "phonons", "coupling"),
     "dataset": ("core",),
     "train": ("core", "dataset", "model"),
     "compress": ("core", "dataset", "model", "baselines"),
@@ -33,7 +34,7 @@ LAYERS = {
     "superresolve": ("core", "dataset", "model", "baselines"),
     "latent": ("core", "dataset", "model"),
     "report": ("core",),
-    "cli": ("core", "electrons", "phonons", "coupling", "firstprinciples"),
+    "cli": ("core", "electrons", "phonons", "coupling", "firstprinciples", "bench"),
 }
 
 # folder -> third-party packages it may import
@@ -48,6 +49,7 @@ PACKAGES = {
     "firstprinciples": ("numpy", "jaxtyping", "h5py"),
     "espresso": ("numpy", "jax", "jaxtyping", "ase", "spglib", "scipy"),
     "observables": ("numpy", "scipy", "jax", "jaxtyping", "ase", "matplotlib"),
+    "bench": ("numpy", "jax", "jaxtyping"),
     "dataset": ("numpy", "jaxtyping"),
     "train": ("numpy", "jax", "jaxtyping", "flax", "optax", "orbax", "tqdm"),
     "compress": ("numpy", "jaxtyping"),

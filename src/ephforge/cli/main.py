@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import couple, show, transfer
+from ephforge.cli import bench, couple, show, transfer
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
@@ -86,3 +86,4 @@ app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
 app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
 app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("couple", rich_help_panel=LOOK)(couple.couple)
+app.command("bench", rich_help_panel=LOOK)(bench.bench)

@@ -1,0 +1,195 @@
+"""Which cases are timed, a process each, and the record that their results make."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ephforge.core.errors import EphforgeError
+
+QUANTITY = (
+    "|g_mnv(k,q)| in float64, averaged over degenerate states, all bands, as the campaign computes "
+    "it: ephforge.coupling.batch.evaluate, model in, arrays in host memory out"
+)
+# eV; those of the default configuration
+_LIMITS = {"degeneracy": 1e-4, "soft_mode": 1e-3}
+
+# points a side of the k mesh and of the q mesh, orbitals; 2 atoms
+_QUICK = {"two_centre": [(4, 2, 8)], "wannier": [(2, 2, 4)]}
+_DEFAULT = {
+    "two_centre": [(4, 4, 4), (4, 4, 8), (4, 4, 16), (6, 6, 8), (8, 4, 8), (8, 8, 8)],
+    "wannier": [(4, 4, 4), (4, 4, 8), (6, 6, 4), (8, 8, 4)],
+}
+_FULL = {"two_centre": [(12, 6, 8), (12, 12, 8)], "wannier": [(8, 8, 8)]}
+
+_PYTHON = [sys.executable, "-c"]
+_HELP = "import sys; sys.argv = ['ephforge', '--help']; from ephforge.cli.main import app; app()"
+
+# measured, bytes resident at the peak for each number of the result
+_PEAK_PER_ELEMENT = 16
+_LARGEST_SHARE = 0.6  # of the machine's memory
+
+
+def requests(size: str, model: str | None = None) -> Iterator[dict]:
+    """The cases of one size: "quick", "default" or "full".
+
+    Args:
+      model: a file; it takes the place of the made-up general model, once for each mesh.
+    """
+    table = _QUICK if size == "quick" else _DEFAULT
+    for section, cases in table.items():
+        cases = cases + (_FULL[section] if size == "full" else [])
+        if section == "wannier" and model:
+            cases = dict.fromkeys((k, q, None) for k, q, _ in cases)
+        for k, q, orbitals in cases:
+            yield {
+                "section": section,
+                "model": model if section == "wannier" else None,
+                "atoms": 2,
+                "orbitals": orbitals,
+                "k_mesh": [k] * 3,
+                "q_mesh": [q] * 3,
+                "repeats": 2 if size == "quick" else 5,
+                **_LIMITS,
+            }
+
+
+def run(size: str, model: str | None = None, tell: Callable[[dict], None] = lambda row: None):
+    """Time every case and return the record.
+
+    Args:
+      size, model: as in `requests`.
+      tell: called with each row when it is there.
+
+    Raises:
+      EphforgeError: the model cannot be used, or a process died.
+    """
+    start = time.perf_counter()
+    if model and not Path(model).is_file():
+        raise EphforgeError(f"{model}: no such file, expected a model file; see import-epw")
+    record = {
+        "quantity": QUANTITY,
+        "settings": {"size": size, "model": model, **_LIMITS},
+        "machine": machine(),
+        "two_centre": [],
+        "wannier": [],
+        "left_out": [],
+    }
+    with tempfile.TemporaryDirectory() as cache:
+        for request in requests(size, model):
+            if _peak(request) > _LARGEST_SHARE * record["machine"]["memory_bytes"]:
+                record["left_out"].append(request | {"reason": "more memory than there is"})
+                continue
+            row = request | _in_a_process(request, cache)
+            record[request["section"]].append(row)
+            tell(row)
+        record["start"] = _start(record, cache)
+    rows = record["two_centre"] + record["wannier"]
+    return record | {"floor": _floor(rows), "wall_seconds": time.perf_counter() - start}
+
+
+def machine() -> dict:
+    """What the numbers were taken on."""
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": int(os.environ["NPROC"]),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "load": os.getloadavg()[0],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def _peak(request: dict) -> int:
+    if request["orbitals"] is None:
+        return 0
+    points = (request["k_mesh"][0] * request["q_mesh"][0]) ** 3
+    return _PEAK_PER_ELEMENT * points * 3 * request["atoms"] * request["orbitals"] ** 2
+
+
+def _in_a_process(request: dict, cache: str) -> dict:
+    """The row of one case; BLAS gets as many threads as XLA."""
+    threads = os.environ["NPROC"]
+    own = {"EPHFORGE_CACHE": cache, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    done = subprocess.run(
+        [sys.executable, "-m", "ephforge.bench.case"],
+        input=json.dumps(request),
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise EphforgeError(
+            f"{request['section']} {request['k_mesh']} x {request['q_mesh']}: the process ended "
+            f"with {done.returncode} ({last}), expected a result; free memory or ask for --quick"
+        )
+    row = json.loads(done.stdout.splitlines()[-1])
+    if "error" in row:
+        raise EphforgeError(row["error"])
+    return row
+
+
+def _start(record: dict, cache: str) -> dict:
+    """Seconds before the first number is there; `again` is with the kernels compiled before."""
+    found = {"python": _wall("pass"), "help": _wall(_HELP)}
+    for section in ("two_centre", "wannier"):
+        cold = record[section][0]
+        request = {key: cold[key] for key in (*_LIMITS, "section", "model", "atoms", "orbitals")}
+        request |= {"k_mesh": cold["k_mesh"], "q_mesh": cold["q_mesh"], "repeats": 1}
+        again = _in_a_process(request, cache)
+        found[section] = {
+            "import": again["import_seconds"],
+            "first_call": cold["first_call_seconds"],
+            "first_call_again": again["first_call_seconds"],
+            "later_call": cold["wall_seconds"]["median"],
+            "compilation": cold["first_call_seconds"] - cold["wall_seconds"]["median"],
+        }
+    return found
+
+
+def _wall(code: str) -> float:
+    """Seconds of a Python process, median of 3."""
+    found = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([*_PYTHON, code], capture_output=True, check=True)
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def _floor(rows: list[dict]) -> dict:
+    """What the machine did at best, from the turns that it took with the cases."""
+    problems = {}
+    for row in rows:
+        for kind, size in (("electron", "orbitals"), ("phonon", "modes")):
+            seconds = row["reference"][f"{kind}_problem_seconds"]
+            problems.setdefault(row["count"][size], []).append(seconds)
+    return {
+        "flops_per_element": "16 N_orb",
+        "bytes_per_element": 16,
+        "gemm_gflops": _over([row["reference"]["gemm_gflops"] for row in rows]),
+        "copy_gbytes": _over([row["reference"]["copy_gbytes"] for row in rows]),
+        "eigenproblem_seconds": {str(size): _over(found) for size, found in problems.items()},
+    }
+
+
+def _over(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "smallest": min(values), "largest": max(values)}
