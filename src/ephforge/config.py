@@ -130,6 +130,10 @@ class Wannier(Section):
     def _windows_come_together(self):
         if (self.window_max is None) != (self.frozen_max is None):
             raise ValueError("give both window_max and frozen_max, or neither")
+        if self.window_max is not None and self.frozen_max >= self.window_max:
+            raise ValueError(
+                f"frozen_max = {self.frozen_max} must be below window_max = {self.window_max}"
+            )
         return self
 
 
@@ -202,7 +206,7 @@ class Espresso(Section):
         description="where pseudopotentials are looked up, the first one found is taken",
     )
     launcher: str = Field(
-        "", description="put before pw.x, ph.x and epw.x, e.g. 'mpirun -np 8'; no rerun if changed"
+        "", description="put before pw.x and ph.x, e.g. 'mpirun -np 8'; no rerun if changed"
     )
     materials: dict[Name, RealMaterial] = Field(
         {}, description="the table of materials, in config/materials.yaml"

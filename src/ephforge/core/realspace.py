@@ -28,10 +28,13 @@ class Crystal:
 
 @dataclass(frozen=True)
 class ForceConstants:
-    """Phi[R, s,c, t,d] = d2E / du_sc(0) du_td(R), eV/angstrom^2; R integer cell vectors."""
+    """Phi[R, s,c, t,d] = d2E / du_sc(0) du_td(R), eV/angstrom^2; R integer cell vectors.
+
+    Real; complex only where EPW carries an imaginary part, noise, that its numbers contain.
+    """
 
     cells: Int[np.ndarray, "R 3"]
-    phi: Float[np.ndarray, "R s 3 s 3"]
+    phi: Inexact[np.ndarray, "R s 3 s 3"]
 
 
 @dataclass(frozen=True)

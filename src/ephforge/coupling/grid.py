@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from ephforge.core.kpoints import mesh_points, sum_index
 from ephforge.coupling import longrange, two_centre, wannier
@@ -35,7 +35,7 @@ class Lattice(NamedTuple):
     """Force constants (eV/angstrom^2) and masses (dalton) as JAX arrays."""
 
     cells_r3: Int[Array, "r 3"]
-    phi_rsctd: Float[Array, "r s 3 s 3"]
+    phi_rsctd: Inexact[Array, "r s 3 s 3"]
     mass_s: Float[Array, " s"]
 
 

@@ -4,7 +4,7 @@ Both are sums over G of the field of a dipole lattice in the medium of the diele
 damped by a Gaussian; the short-range models are what remained when the same sums were
 subtracted, so the damping does not show in the result.  Two codes cut the sums differently:
 
-"epw-5.3"   EPW 5.3.1: G limited by the coarse mesh, and, in the coupling, a damping exponent
+"epw-5.3"   EPW 5.3.1: in the coupling G limited by the coarse mesh, and a damping exponent
             that carries a factor 2 pi / alat (alat in bohr) too much.
 "perturbo"  Perturbo (polar_correction.f90): an Ewald parameter each for Phi and for g, G within
             a box that holds K.eps.K < 56 alpha along the axes (for Phi: K.K), and no coupling
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import Crystal, LongRange
@@ -94,10 +94,16 @@ def dipole_sum(long_range: LongRange, crystal: Crystal) -> DipoleSum:
 
 
 def _epw_waves(long_range: LongRange, reciprocal_33: np.ndarray) -> tuple[Waves, Waves]:
-    vector_g3 = _box(long_range.q_mesh, reciprocal_33)
     largest = 4 * _LARGEST_EXPONENT
+    # as rgd_blk has it: one more than fits the sphere, none along a direction with one q
+    reach_3 = (np.sqrt(largest) / np.linalg.norm(reciprocal_33, axis=1)).astype(int) + 1
+    reach_3[np.asarray(long_range.q_mesh) < 2] = 0
     unneeded_factor = 2 * np.pi * BOHR / long_range.lattice_unit
-    return Waves(vector_g3, 1.0, largest), Waves(vector_g3, unneeded_factor, largest)
+    return (
+        Waves(_box(reach_3, reciprocal_33), 1.0, largest),
+        # rgd_blk_epw sums over the coarse mesh instead
+        Waves(_box(long_range.q_mesh, reciprocal_33), unneeded_factor, largest),
+    )
 
 
 def _perturbo_waves(long_range: LongRange, reciprocal_33: np.ndarray) -> tuple[Waves, Waves]:
@@ -125,7 +131,7 @@ def _box(reach_3, reciprocal_33: np.ndarray) -> Float[Array, "g 3"]:
 def dynamical_matrix(
     q_3: Float[Array, "3"],
     cells_r3: Int[Array, "r 3"],
-    phi_rsctd: Float[Array, "r s 3 s 3"],
+    phi_rsctd: Inexact[Array, "r s 3 s 3"],
     mass_s: Float[Array, " s"],
     dipoles: DipoleSum | None,
 ) -> Complex[Array, "d d"]:

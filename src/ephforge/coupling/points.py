@@ -55,7 +55,7 @@ class _Arrays(NamedTuple):
     electron_cells: Int[Array, "r 3"]
     energy: Inexact[Array, "r a a"]
     lattice_cells: Int[Array, "l 3"]
-    phi: Float[Array, "l s 3 s 3"]
+    phi: Inexact[Array, "l s 3 s 3"]
     mass: Float[Array, " s"]
     phonon_cells: Int[Array, "p 3"] | None
     g_cells: Int[Array, "e 3"] | None

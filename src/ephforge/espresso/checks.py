@@ -77,7 +77,7 @@ def against_bands(model: Model, kohn_sham: KohnSham, options: dict) -> dict[str,
         (on, MESH_TOLERANCE, "on the coarse mesh; change windows or projections"),
         (off, wannier["band_tolerance"], "on the path; take a denser k_mesh"),
     ):
-        if worst > limit:
+        if not worst <= limit:
             raise EphforgeError(
                 f"{model.name}: model: Wannier bands {worst:.1f} meV from Kohn-Sham bands, "
                 f"allowed {limit} meV {where}"
@@ -109,7 +109,7 @@ def against_softness(model: Model, options: dict) -> dict[str, float]:
     """
     mesh = tuple(DENSER * n for n in options["q_mesh"])
     lowest = float(MEV * phonon_energies(model, mesh_points(mesh)).min())
-    if lowest < -options["soft_modes"]:
+    if not lowest >= -options["soft_modes"]:
         raise EphforgeError(
             f"{model.name}: model: imaginary mode of {lowest:.2f} meV on the {mesh} q mesh, "
             f"allowed -{options['soft_modes']}; check cutoff, k mesh and structure"

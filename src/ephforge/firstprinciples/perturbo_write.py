@@ -78,7 +78,7 @@ def _prepared(model: Model) -> Model:
     cells, energy = _symmetric(model.name, "H(R)", hopping.cells, hopping.energy)
     size = 3 * len(model.crystal.masses)
     phi_cells, phi = _symmetric(
-        model.name, "Phi(R)", lattice.cells, lattice.phi.reshape(-1, size, size)
+        model.name, "Phi(R)", lattice.cells, lattice.phi.real.reshape(-1, size, size)
     )
     return replace(
         model,

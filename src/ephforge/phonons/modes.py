@@ -10,7 +10,7 @@ Phase  e^{2 pi i q.R} of the cell, not of the atom: CONVENTIONS.md, "Phases"
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from ephforge.core.realspace import ForceConstants
 from ephforge.core.units import HBAR2_PER_DALTON
@@ -24,7 +24,7 @@ PADDING_STIFFNESS = 1e3  # eV/angstrom^2
 def dynamical_matrix(
     q_3: Float[Array, "3"],
     cells_r3: Int[Array, "r 3"],
-    phi_rsctd: Float[Array, "r s 3 s 3"],
+    phi_rsctd: Inexact[Array, "r s 3 s 3"],
     mass_s: Float[Array, " s"],
 ) -> Complex[Array, "d d"]:
     r"""Mass-weighted Fourier sum of the force constants, d = 3 * atoms.
@@ -93,7 +93,7 @@ def energies_at(
 def _energies(
     q_q3: Float[Array, "q 3"],
     cells_r3: Int[Array, "r 3"],
-    phi_rsctd: Float[Array, "r s 3 s 3"],
+    phi_rsctd: Inexact[Array, "r s 3 s 3"],
     mass_s: Float[Array, " s"],
 ) -> Float[Array, "q v"]:
     def at(q_3):

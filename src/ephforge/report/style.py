@@ -63,6 +63,15 @@ FORMULAS = {
     "alas": "AlAs",
     "sic": "SiC",
     "al": "Al",
+    "ge": "Ge",
+    "bp": "BP",
+    "alp": "AlP",
+    "alsb": "AlSb",
+    "gap": "GaP",
+    "mgo": "MgO",
+    "nacl": "NaCl",
+    "mg2si": "Mg2Si",
+    "pb": "Pb",
 }
 # prototype -> colour and marker in the latent plane
 PROTOTYPES = {
