@@ -50,4 +50,5 @@ lock: environment
 
 # results and logs; the environment stays
 clean:
-	rm -rf results logs benchmarks .snakemake
+	rm -rf results logs .snakemake
+	find benchmarks -type f ! -name '*.py' -delete
