@@ -231,7 +231,6 @@ class Firstprinciples(Section):
                 "mgo_4",
                 "nacl_3",
                 "mg2si_4",
-                "p_blue_4",
                 "al_4",
                 "pb_4",
             ),
