@@ -192,6 +192,8 @@ class RealMaterial(Section):
                 f"bands = {self.bands} minus excluded must be the number of Wannier functions "
                 "without windows, and more with them"
             )
+        if len(self.pseudopotentials) > 1 and not self.smearing and not self.polar:
+            raise ValueError("a compound without smearing is an insulator and needs polar: true")
         if self.polar and self.smearing:
             raise ValueError("a polar material is an insulator: smearing must be 0")
         return self

@@ -29,7 +29,10 @@ def entry(**changes) -> dict:
 
 def of_type(crystal: str, elements: list[str], a=4.0, c=None) -> dict:
     pseudopotentials = {element: {"file": "x.UPF"} for element in elements}
-    return entry(crystal=crystal, elements=elements, a=a, c=c, pseudopotentials=pseudopotentials)
+    polar = len(elements) > 1
+    return entry(
+        crystal=crystal, elements=elements, a=a, c=c, pseudopotentials=pseudopotentials, polar=polar
+    )
 
 
 def space_group(cell, positions, numbers) -> int:
@@ -146,6 +149,14 @@ def test_points_of_the_check_belong_to_the_material():
         ({"q_mesh": [3, 3, 3]}, ["must divide k_mesh"]),
         ({"bands": 8}, ["bands = 8", "windows"]),
         ({"polar": True, "smearing": 0.02}, ["insulator"]),
+        (
+            {
+                "crystal": "zincblende",
+                "elements": ["P", "Al"],
+                "pseudopotentials": {"P": {"file": "P.UPF"}, "Al": {"file": "Al.UPF"}},
+            },
+            ["needs polar: true"],
+        ),
         ({"cutoff": -1}, ["cutoff"]),
         ({"relax": "all"}, ["relax"]),
         ({"wannier": {"functions": 4, "projections": []}}, ["projections"]),

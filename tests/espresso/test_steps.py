@@ -83,11 +83,15 @@ echo '   JOB DONE.'"""
 
 
 def test_a_density_is_handed_on_when_it_is_self_consistent(program, run):
-    program("pw.x", f"{PWSCF}; mkdir x.save; echo convergence has been achieved; echo JOB DONE.")
+    program(
+        "pw.x",
+        f"{PWSCF}; cp scf.in ../../given; mkdir x.save; echo convergence has been achieved; echo JOB DONE.",
+    )
     scf(run)
     assert (run / "new.save").is_dir()
     assert "JOB DONE" in (run / "scf.out").read_text()
-    assert CARDS in (run / "scratch/scf/scf.in").read_text()
+    assert (run / "given").read_text() == "&x/\n" + CARDS
+    assert not (run / "scratch/scf").exists()
 
 
 @pytest.mark.parametrize(

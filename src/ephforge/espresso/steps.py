@@ -62,6 +62,7 @@ def structure(cards: str, material: str, text: str, options: dict, launcher: str
         _demand(output, "Final energy|Final enthalpy", f"{material}: relax: not converged")
         relaxed = outputs.read_structure(folder / f"{material}.save/data-file-schema.xml")
         atoms = Atoms(relaxed.symbols, cell=relaxed.cell, positions=relaxed.positions, pbc=True)
+        shutil.rmtree(folder)
     partial = target.with_name(f".{target.name}.part")
     partial.write_text(_cards(atoms, species))
     deliver(partial, target)
@@ -81,6 +82,7 @@ def scf(cards: str, save: str, output: str, material: str, text: str, launcher: 
     )
     deliver(folder / f"{material}.save", save)
     deliver(found, output)
+    shutil.rmtree(folder)
 
 
 def phonon(
@@ -170,6 +172,7 @@ def nscf(
     found = _run("pw.x", folder, "nscf", material, launcher)
     deliver(folder / f"{material}.save", states)
     deliver(found, output)
+    shutil.rmtree(folder)
 
 
 def bands(cards: str, save: str, xml: str, material: str, text: str, launcher: str, **_) -> None:
@@ -182,6 +185,7 @@ def bands(cards: str, save: str, xml: str, material: str, text: str, launcher: s
     (folder / "bands.in").write_text(text.replace("{structure}", Path(cards).read_text()))
     _run("pw.x", folder, "bands", material, launcher)
     deliver(folder / f"{material}.save/data-file-schema.xml", xml)
+    shutil.rmtree(folder)
 
 
 def wannier(
