@@ -83,10 +83,8 @@ echo '   JOB DONE.'"""
 
 
 def test_a_density_is_handed_on_when_it_is_self_consistent(program, run):
-    program(
-        "pw.x",
-        f"{PWSCF}; cp scf.in ../../given; mkdir x.save; echo convergence has been achieved; echo JOB DONE.",
-    )
+    body = "cp scf.in ../../given; mkdir x.save; echo convergence has been achieved"
+    program("pw.x", f"{PWSCF}; {body}; echo JOB DONE.")
     scf(run)
     assert (run / "new.save").is_dir()
     assert "JOB DONE" in (run / "scf.out").read_text()
