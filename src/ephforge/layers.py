@@ -44,7 +44,7 @@ PACKAGES = {
     "phonons": ("numpy", "jax", "jaxtyping"),
     "baselines": ("numpy", "scipy", "sklearn", "jaxtyping"),
     "model": ("numpy", "jax", "jaxtyping", "flax"),
-    "lattice": ("numpy", "scipy", "ase", "asap3", "jaxtyping"),
+    "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "matscipy", "spglib", "jaxtyping"),
     "coupling": ("numpy", "jax", "jaxtyping"),
     "firstprinciples": ("numpy", "jaxtyping", "h5py"),
     "espresso": ("numpy", "jax", "jaxtyping", "ase", "spglib", "scipy"),

@@ -26,6 +26,12 @@ TWO_CENTRE = realspace.TwoCentreCoupling(RNG.normal(size=(3, 3, 2, 2)))
 WANNIER = realspace.WannierCoupling(
     np.array([[0, 0, 0]]), HOPPING.cells, RNG.normal(size=(1, 2, 3, 3, 2, 2)) * (1 + 1j)
 )
+NON_ORTHOGONAL = realspace.Hopping(
+    HOPPING.cells, HOPPING.energy, HOPPING.site, HOPPING.centres, RNG.normal(size=(3, 2, 2))
+)
+DRESSED = realspace.TwoCentreCoupling(
+    RNG.normal(size=(3, 3, 2, 2)), RNG.normal(size=(3, 2, 3, 2, 2)), RNG.normal(size=(3, 3, 2, 2))
+)
 LONG_RANGE = realspace.LongRange(
     RNG.normal(size=(2, 3, 3)), np.eye(3) * 8.0, (4, 4, 4), 5.6, "epw-5.3"
 )
@@ -51,6 +57,12 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("long_range", [None, LONG_RANGE])
 def test_a_model_returns_from_a_file(tmp_path, coupling, long_range):
     model = realspace.Model("m", CRYSTAL, HOPPING, FORCE_CONSTANTS, coupling, long_range)
+    netcdf.write(tmp_path / "m.nc", "model", *realspace.model_variables(model))
+    assert_same(realspace.read_model(netcdf.read(tmp_path / "m.nc", "model")), model)
+
+
+def test_overlap_and_crystal_field_return_from_a_file(tmp_path):
+    model = realspace.Model("m", CRYSTAL, NON_ORTHOGONAL, FORCE_CONSTANTS, DRESSED)
     netcdf.write(tmp_path / "m.nc", "model", *realspace.model_variables(model))
     assert_same(realspace.read_model(netcdf.read(tmp_path / "m.nc", "model")), model)
 

@@ -39,22 +39,35 @@ class ForceConstants:
 
 @dataclass(frozen=True)
 class Hopping:
-    """H[R, a, b] = <a, cell 0| H |b, cell R>, eV; site[a] is the atom that carries orbital a."""
+    """H[R, a, b] = <a, cell 0| H |b, cell R>, eV; site[a] is the atom that carries orbital a.
+
+    overlap[R, a, b] = <a, 0|b, R>, on the same cells; None where the basis is orthonormal.
+    """
 
     cells: Int[np.ndarray, "R 3"]
     energy: Inexact[np.ndarray, "R a a"]
     site: Int[np.ndarray, " a"]
     centres: Float[np.ndarray, "a 3"]  # Cartesian, angstrom
+    overlap: Inexact[np.ndarray, "R a a"] | None = None
 
 
 @dataclass(frozen=True)
 class TwoCentreCoupling:
-    """gradient[R, c, a, b] = dH_ab(R) / d d_c, d the vector from orbital a to orbital b.
+    """How H changes when atoms move and carry their orbitals along; on the cells of the hopping.
 
-    On the cells of the hopping; eV/angstrom.
+    Attributes:
+      gradient: dH_ab(R) / d d_c, d the vector from orbital a to orbital b; eV/angstrom; zero for
+        two orbitals of one atom.
+      crystal_field: dH_ab(0) / d d_c of two orbitals of one atom (cell 0), d the vector from it
+        to atom t in cell R: [R, t, c, a, b], eV/angstrom; None where levels do not feel neighbours.
+      basis_derivative: <a, 0| d/du_c b, R>, u the displacement of the atom of b; 1/angstrom.
+        Between atoms it is the derivative of the overlap with d; on one atom -<a| nabla_c |b>,
+        antisymmetric.  None leaves out the terms with E_m and E_n that it makes.
     """
 
-    gradient: Float[np.ndarray, "R 3 a a"]
+    gradient: Inexact[np.ndarray, "R 3 a a"]
+    crystal_field: Inexact[np.ndarray, "R t 3 a a"] | None = None
+    basis_derivative: Inexact[np.ndarray, "R 3 a a"] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +88,9 @@ class LongRange:
       dielectric: high-frequency dielectric tensor.
       q_mesh: the coarse mesh, which limits the sums over G as EPW does.
       lattice_unit: the length that EPW calls alat, angstrom.
-      convention: name of the formula, "epw-5.3" or "perturbo" (coupling/longrange.py).
-      ewald: Perturbo's parameters of the damping, of Phi and of g (loto_alpha, polar_alpha).
+      convention: name of the formula, "epw-5.3", "perturbo" or "ewald" (coupling/longrange.py).
+      ewald: parameters of the damping, of Phi and of g, in units of (2 pi / lattice_unit)^2
+        (Perturbo's loto_alpha, polar_alpha).
     """
 
     born: Float[np.ndarray, "s 3 3"]
@@ -159,28 +173,81 @@ def model_variables(
             hopping.centres, ("orbital", "direction"), "angstrom", "centres"
         ),
     }
+    if hopping.overlap is not None:
+        variables["overlap"] = Variable(
+            hopping.overlap, ("hopping_cell", *orbitals), "1", "<a,0|b,R>"
+        )
     attributes = {"name": model.name, "coupling": "two-centre"}
     if isinstance(coupling, TwoCentreCoupling):
-        axes = ("hopping_cell", "direction", *orbitals)
-        variables["gradient"] = Variable(coupling.gradient, axes, "eV angstrom-1", "dH_ab(R)/dd")
+        variables |= _two_centre_variables(coupling)
     else:
         attributes["coupling"] = "wannier"
         variables |= _wannier_variables(coupling, step, meshes)
     if model.long_range is not None:
-        polar = model.long_range
-        variables |= {
-            "born": Variable(polar.born, ("atom", "direction", "direction"), "e", "Born charges"),
-            "dielectric": Variable(
-                polar.dielectric, ("direction", "direction"), "1", "dielectric tensor"
-            ),
-        }
-        attributes |= {
-            "long_range": polar.convention,
-            "long_range_q_mesh": list(polar.q_mesh),
-            "long_range_lattice_unit": polar.lattice_unit,
-            "long_range_ewald": list(polar.ewald),
-        }
+        polar_variables, polar_attributes = long_range_variables(model.long_range)
+        variables |= polar_variables
+        attributes |= polar_attributes
     return variables, attributes
+
+
+def long_range_variables(polar: LongRange) -> tuple[dict[str, Variable], dict]:
+    """Arrays and attributes of a dipole part as they stand in a file."""
+    variables = {
+        "born": Variable(polar.born, ("atom", "direction", "direction"), "e", "Born charges"),
+        "dielectric": Variable(
+            polar.dielectric, ("direction", "direction"), "1", "dielectric tensor"
+        ),
+    }
+    attributes = {
+        "long_range": polar.convention,
+        "long_range_q_mesh": list(polar.q_mesh),
+        "long_range_lattice_unit": polar.lattice_unit,
+        "long_range_ewald": list(polar.ewald),
+    }
+    return variables, attributes
+
+
+def read_long_range(contents: Contents) -> LongRange | None:
+    """Inverse of `long_range_variables`; None where a material is not polar."""
+    found, attributes = contents.variables, contents.attributes
+    if "long_range" not in attributes:
+        return None
+    return LongRange(
+        found["born"],
+        found["dielectric"],
+        tuple(attributes["long_range_q_mesh"]),
+        attributes["long_range_lattice_unit"],
+        attributes["long_range"],
+        # files written before this attribute existed are all of EPW, where both are 1
+        tuple(attributes.get("long_range_ewald", (1.0, 1.0))),
+    )
+
+
+def _two_centre_variables(coupling: TwoCentreCoupling) -> dict[str, Variable]:
+    orbitals = ("orbital", "orbital")
+    variables = {
+        "gradient": Variable(
+            coupling.gradient,
+            ("hopping_cell", "direction", *orbitals),
+            "eV angstrom-1",
+            "dH_ab(R)/dd between two atoms",
+        )
+    }
+    if coupling.crystal_field is not None:
+        variables["crystal_field"] = Variable(
+            coupling.crystal_field,
+            ("hopping_cell", "atom", "direction", *orbitals),
+            "eV angstrom-1",
+            "dH_ab(0)/dd on one atom, d to the atom in cell R",
+        )
+    if coupling.basis_derivative is not None:
+        variables["basis_derivative"] = Variable(
+            coupling.basis_derivative,
+            ("hopping_cell", "direction", *orbitals),
+            "angstrom-1",
+            "<a,0|d/du b,R>",
+        )
+    return variables
 
 
 def _wannier_variables(
@@ -231,22 +298,16 @@ def read_model(contents: Contents) -> Model:
     """Inverse of `model_variables`."""
     found, attributes = contents.variables, contents.attributes
     if attributes["coupling"] == "two-centre":
-        coupling = TwoCentreCoupling(found["gradient"])
+        optional = (found.get(name) for name in ("crystal_field", "basis_derivative"))
+        coupling = TwoCentreCoupling(found["gradient"], *optional)
     else:
         coupling = _read_wannier(found)
-    long_range = None
-    if "long_range" in attributes:
-        long_range = LongRange(
-            found["born"],
-            found["dielectric"],
-            tuple(attributes["long_range_q_mesh"]),
-            attributes["long_range_lattice_unit"],
-            attributes["long_range"],
-            # files written before this attribute existed are all of EPW, where both are 1
-            tuple(attributes.get("long_range_ewald", (1.0, 1.0))),
-        )
     hopping = Hopping(
-        found["hopping_cells"], found["hopping"], found["orbital_site"], found["orbital_centres"]
+        found["hopping_cells"],
+        found["hopping"],
+        found["orbital_site"],
+        found["orbital_centres"],
+        found.get("overlap"),
     )
     return Model(
         attributes["name"],
@@ -254,5 +315,5 @@ def read_model(contents: Contents) -> Model:
         hopping,
         read_force_constants(found),
         coupling,
-        long_range,
+        read_long_range(contents),
     )
