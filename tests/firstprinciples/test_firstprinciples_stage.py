@@ -141,6 +141,15 @@ def test_unstable_material(silicon, tmp_path):
         ("zincblende", "fcc", [[0, 0, 0], [0.25, 0.25, 0.25]], [33, 13]),
         ("rocksalt", "fcc", [[0, 0, 0], [0.5, 0.5, 0.5]], [11, 17]),
         ("cscl", "simple", [[0, 0, 0], [0.5, 0.5, 0.5]], [55, 17]),
+        ("fluorite", "fcc", [[0, 0, 0], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]], [20, 9, 9]),
+        ("fluorite", "fcc", [[0.75, 0.75, 0.75], [0, 0, 0], [0.25, 0.25, 0.25]], [12, 14, 12]),
+        (
+            "wurtzite",
+            "hexagonal",
+            [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0.5], [1 / 3, 2 / 3, 0.375], [2 / 3, 1 / 3, 0.875]],
+            [30, 30, 8, 8],
+        ),
+        ("other", "fcc", [[0, 0, 0], [0.25, 0.25, 0.25], [0.5, 0.5, 0.5]], [20, 9, 9]),
         ("other", "simple", [[0, 0, 0]], [84]),
     ],
 )
@@ -149,6 +158,7 @@ def test_prototypes(name, cell, fractional, numbers):
         "simple": np.eye(3),
         "fcc": (1 - np.eye(3)) / 2,
         "bcc": np.ones((3, 3)) / 2 - np.eye(3),
+        "hexagonal": np.array([[1, 0, 0], [-0.5, 0.75**0.5, 0], [0, 0, (8 / 3) ** 0.5]]),
     }
     rows = 5.1 * cells[cell] @ np.linalg.qr(np.arange(9.0).reshape(3, 3) + np.eye(3))[0]
     crystal = Crystal(rows, np.array(fractional) @ rows, np.array(numbers), np.ones(len(numbers)))

@@ -21,14 +21,17 @@ class Shells(NamedTuple):
     ratio: float
 
 
-# the two shells and the number of atoms in the primitive cell tell these apart
+# the two shells of the different atoms, and the number of atoms in the primitive cell, tell
+# these apart; wurtzite with its c/a close to the ideal one
 PROTOTYPES = {
-    "fcc": Shells(1, 12, True, 6, 2**0.5),
-    "bcc": Shells(1, 8, True, 6, 2 / 3**0.5),
-    "diamond": Shells(2, 4, True, 12, (8 / 3) ** 0.5),
-    "zincblende": Shells(2, 4, False, 12, (8 / 3) ** 0.5),
-    "rocksalt": Shells(2, 6, False, 12, 2**0.5),
-    "cscl": Shells(2, 8, False, 6, 2 / 3**0.5),
+    "fcc": (Shells(1, 12, True, 6, 2**0.5),),
+    "bcc": (Shells(1, 8, True, 6, 2 / 3**0.5),),
+    "diamond": (Shells(2, 4, True, 12, (8 / 3) ** 0.5),),
+    "zincblende": (Shells(2, 4, False, 12, (8 / 3) ** 0.5),),
+    "rocksalt": (Shells(2, 6, False, 12, 2**0.5),),
+    "cscl": (Shells(2, 8, False, 6, 2 / 3**0.5),),
+    "wurtzite": (Shells(4, 4, False, 12, (8 / 3) ** 0.5),),
+    "fluorite": (Shells(3, 8, False, 12, (8 / 3) ** 0.5), Shells(3, 4, False, 6, 2 / 3**0.5)),
 }
 
 
@@ -36,7 +39,8 @@ def prototype(crystal: Crystal) -> str:
     """Name of the structure of a primitive cell: a key of `PROTOTYPES`, or "other"."""
     shells = [_shells(crystal, s) for s in range(len(crystal.numbers))]
     for name, wanted in PROTOTYPES.items():
-        if all(_equal(found, wanted) for found in shells):
+        kinds = [[i for i, w in enumerate(wanted) if _equal(found, w)] for found in shells]
+        if all(kinds) and {i for kind in kinds for i in kind} == set(range(len(wanted))):
             return name
     return OTHER
 
