@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float, Int
 
-from ephforge.core.realspace import ForceConstants
+from ephforge.core.realspace import ForceConstants, LongRange
 from ephforge.lattice.forces import Potential, forces, supercell
 from ephforge.lattice.rejection import NOT_FINITE, RESIDUAL_FORCES, Rejected
 from ephforge.phonons.sum_rules import acoustic, permutation_symmetric
@@ -30,7 +30,7 @@ def force_constants(
     numbers_s: Int[np.ndarray, " s"],
     potential: Potential,
     displacement: float,
-) -> ForceConstants:
+) -> tuple[ForceConstants, LongRange | None]:
     """Phi(R) of a crystal, permutation-symmetric and with the acoustic sum rule imposed.
 
     Args:
@@ -38,7 +38,7 @@ def force_constants(
       displacement: finite difference step, unscaled angstrom.
 
     Returns:
-      Unscaled eV/angstrom^2.
+      Unscaled eV/angstrom^2; and the dipole part of ionic crystals, which is not in Phi.
 
     Raises:
       Rejected: forces are refused, not finite, or do not vanish at rest.
@@ -52,7 +52,7 @@ def force_constants(
     phi_mtdsc = finite_differences(atoms, len(numbers_s), displacement)
     counts = tuple(int(n) for n in cells_m3.max(axis=0) + 1)
     folded = fold(phi_mtdsc.transpose(0, 3, 4, 1, 2), cells_m3, cell_33, positions_s3, counts)
-    return acoustic(permutation_symmetric(folded))
+    return acoustic(permutation_symmetric(folded)), None
 
 
 def finite_differences(

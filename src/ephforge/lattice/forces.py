@@ -76,13 +76,40 @@ def supercell(
     return atoms, cells_m3
 
 
-def energy(atoms: Atoms) -> float:
-    """Potential energy per atom, unscaled eV; infinite where the potential gives none."""
+def energy(
+    cell_33: Float[np.ndarray, "3 3"],
+    positions_s3: Float[np.ndarray, "s 3"],
+    numbers_s: Int[np.ndarray, " s"],
+    potential: Potential,
+) -> float:
+    """Potential energy of one cell, unscaled eV; infinite where the potential gives none."""
+    atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
     try:
-        value = atoms.get_potential_energy() / len(atoms)
+        value = atoms.get_potential_energy() / len(cells_m3)
     except asap3.AsapError:
         return np.inf
-    return value if np.isfinite(value) else np.inf
+    return float(value) if np.isfinite(value) else np.inf
+
+
+def energy_and_forces(
+    cell_33: Float[np.ndarray, "3 3"],
+    positions_s3: Float[np.ndarray, "s 3"],
+    numbers_s: Int[np.ndarray, " s"],
+    potential: Potential,
+) -> tuple[float, Float[np.ndarray, "s 3"]]:
+    """Energy of one cell and the forces on its atoms, unscaled eV and eV/angstrom.
+
+    Where the potential gives none, the energy is infinite and the forces are zero.
+    """
+    atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
+    try:
+        value = atoms.get_potential_energy() / len(cells_m3)
+        force_s3 = np.array(atoms.get_forces()[: len(numbers_s)])
+    except asap3.AsapError:
+        return np.inf, np.zeros_like(positions_s3)
+    if not (np.isfinite(value) and np.all(np.isfinite(force_s3))):
+        return np.inf, np.zeros_like(positions_s3)
+    return float(value), force_s3
 
 
 def forces(atoms: Atoms) -> Float[np.ndarray, "n 3"]:

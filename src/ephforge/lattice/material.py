@@ -42,7 +42,7 @@ def make(draft: Draft, displacement: float, imaginary_tolerance: float) -> Mater
     if "cutoff" in parameters:
         cutoff = cutoff_between_shells(cell_33, positions_s3, parameters["cutoff"], displacement)
         parameters = parameters | {"cutoff": cutoff}
-    found = force_constants(
+    found, _ = force_constants(
         cell_33, positions_s3, draft.numbers, Potential(draft.potential, parameters), displacement
     )
     length, unit = parameters["length_scale"], parameters["energy_scale"]

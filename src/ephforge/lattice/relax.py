@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 
-from ephforge.lattice.forces import Potential, energy, supercell
+from ephforge.lattice.forces import Potential, energy
 from ephforge.lattice.prototypes import Prototype, structure
 from ephforge.lattice.rejection import OUT_OF_BOUNDS, SHELL_AT_CUTOFF, Rejected
 
@@ -44,7 +44,7 @@ def relax(
 
     def energy_of(length: float, ratio: float | None) -> float:
         cell_33, positions_s3 = structure(prototype, length, ratio)
-        return energy(supercell(cell_33, positions_s3, numbers_s, potential)[0])
+        return energy(cell_33, positions_s3, numbers_s, potential)
 
     low, high = (expected_length * bound for bound in _LENGTH_BOUNDS)
     ratio = prototype.ratio
