@@ -14,8 +14,10 @@ from ephforge.core.realspace import (
     WannierCoupling,
 )
 from ephforge.core.units import HBAR2_PER_DALTON
-from ephforge.electrons.draw import HARRISON
-from ephforge.electrons.hopping import HoppingLaw, neighbours
+from ephforge.electrons.hopping import Electrons
+from ephforge.electrons.integrals import exchanged
+from ephforge.electrons.laws import Law
+from ephforge.electrons.neighbours import neighbours
 
 TRANSVERSE = 40.0  # eV/angstrom^2, on-site: lifts the transverse modes of chains above all others
 
@@ -33,17 +35,34 @@ def fcc(constant: float = 4.0) -> Crystal:
     return Crystal(cell, np.zeros((1, 3)), np.array([13]), np.array([27.0]))
 
 
-def hopping_law(crystal: Crystal, cutoff: float) -> HoppingLaw:
-    """A law with every parameter different; cutoff in angstrom."""
+def hopping_law(crystal: Crystal, cutoff: float, orbitals: int) -> Electrons:
+    """Orthonormal s (1 orbital) or sp3 (4) electrons, every parameter different.
+
+    Nothing on one atom couples: no crystal field, no moving orbitals.  cutoff in angstrom.
+    """
     numbers_x = np.unique(crystal.numbers)
-    count = len(numbers_x)
+    count, shells = len(numbers_x), 1 if orbitals == 1 else 2
+    basis = "s" if orbitals == 1 else "sp3"
     generator = np.random.default_rng(5)
-    spread_xyi = generator.uniform(0.8, 1.2, (count, count, 4))
-    spread_xyi = np.where(np.arange(4) == 1, spread_xyi, spread_xyi + spread_xyi.swapaxes(0, 1))
-    onsite_xl = generator.uniform(-12, -10, (count, 2)) + np.array([0.0, 6.0])
-    exponent_xy = np.add.outer(np.arange(count), np.arange(count)) * 0.3 + 1.9
-    return HoppingLaw(
-        numbers_x, onsite_xl, spread_xyi * HARRISON, exponent_xy, 2.4, 0.6 * cutoff, cutoff
+    strength_xyuvm = np.zeros((count, count, 2, 2, 3))
+    strength_xyuvm[..., 0] = [[-1.40, 1.84], [1.84, 3.24]]
+    strength_xyuvm[..., 1, 1, 1] = -0.81
+    strength_xyuvm *= generator.uniform(0.8, 1.2, strength_xyuvm.shape)
+    level_xu = generator.uniform(-12, -10, (count, 2)) + np.array([0.0, 6.0])
+    power_xy = np.add.outer(np.arange(count), np.arange(count)) * 0.3 + 1.9
+    shape = (count, count, shells, shells)
+    law = Law(
+        exchanged(strength_xyuvm[:, :, :shells, :shells], basis, signed=True),
+        np.broadcast_to(power_xy[..., None, None], shape).copy(),
+        np.zeros(shape),
+        1.0,
+        2.4,
+        0.6 * cutoff,
+        cutoff,
+    )
+    still = np.zeros((count, shells, shells))
+    return Electrons(
+        basis, "power", numbers_x, level_xu[:, :shells], law, None, None, still, None, 1
     )
 
 

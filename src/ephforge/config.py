@@ -12,9 +12,20 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-Prototype = Literal["fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "cscl", "l1_0"]
+Prototype = Literal[
+    "fcc", "bcc", "simple_cubic", "diamond", "zincblende", "rocksalt", "cscl", "fluorite",
+    "half_heusler", "l1_2", "reo3", "perovskite", "cristobalite", "cuprite",
+    "hcp", "dhcp", "simple_hexagonal", "omega", "alb2", "wurtzite", "lonsdaleite", "nias", "wc",
+    "l1_0", "beta_tin", "litharge", "c11_b", "d0_22", "b11", "rutile", "anatase",
+    "rhombohedral", "a7", "cdi2", "selenium", "l1_1", "delafossite",
+    "alpha_uranium", "b33", "black_phosphorus", "alpha_gallium", "b19", "mopt2", "marcasite",
+    "b19_prime", "tenorite", "calaverite", "monoclinic_simple",
+    "californium", "triclinic_simple", "triclinic_pair",
+    "triangular_layer", "square_layer", "honeycomb_layer", "binary_honeycomb_layer",
+    "buckled_layer", "mos2_layer", "cdi2_layer", "distorted_cdi2_layer",
+]  # fmt: skip
 Potential = Literal["emt", "rgl", "lennard_jones", "morse", "brenner"]
-Basis = Literal["s", "sp3"]
+Basis = Literal["s", "sp3", "sp3s*", "sp3d5"]
 Mesh = tuple[
     Annotated[int, Field(ge=1, le=64)],
     Annotated[int, Field(ge=1, le=64)],
@@ -66,6 +77,9 @@ class Lattice(Section):
     potentials: list[Potential] = Field(
         list(Potential.__args__), min_length=1, description="interatomic potentials to draw from"
     )
+    variants: Fraction = Field(
+        0.4, description="share of ordered or distorted variants, where the potential holds them"
+    )
     strain: float = Field(0.03, ge=0, le=0.1, description="largest isotropic strain after relaxing")
     displacement: float = Field(0.001, gt=0, le=0.1, description="finite difference step, angstrom")
     imaginary_tolerance: float = Field(
@@ -79,6 +93,16 @@ class Coupling(Section):
 
     bases: list[Basis] = Field(
         list(Basis.__args__), min_length=1, description="orbital bases to draw from"
+    )
+    overlap: Fraction = Field(0.5, description="share of two-centre materials with overlap")
+    crystal_field: Fraction = Field(
+        0.5, description="share of two-centre materials whose levels feel their neighbours"
+    )
+    spin_orbit: Fraction = Field(0.1, description="share of two-centre materials with spin-orbit")
+    three_centre: Fraction = Field(0.2, description="share of materials of the three-centre kind")
+    metals: Fraction = Field(0.4, description="share wanted; where the bands allow it")
+    semiconductors: Fraction = Field(
+        0.4, description="share wanted, gap up to 3 eV; the rest are insulators"
     )
     k_mesh: Mesh = Field((4, 4, 4), description="electron mesh, Gamma-centred")
     q_mesh: Mesh = Field((4, 4, 4), description="phonon mesh; must divide the k mesh")
@@ -95,6 +119,15 @@ class Coupling(Section):
     def _meshes_are_commensurate(self):
         if any(nk % nq for nk, nq in zip(self.k_mesh, self.q_mesh, strict=True)):
             raise ValueError(f"q_mesh {self.q_mesh} must divide k_mesh {self.k_mesh}")
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_of_solid_are_shares(self):
+        if self.metals + self.semiconductors > 1:
+            raise ValueError(
+                f"metals = {self.metals} and semiconductors = {self.semiconductors} "
+                "must not exceed 1 together"
+            )
         return self
 
 
@@ -242,10 +275,14 @@ class Firstprinciples(Section):
 
 
 class Dataset(Section):
-    """Check all shards, split by family, fix the normalisation."""
+    """Check all shards, split by family, count what is there."""
 
     validation_fraction: Fraction = Field(0.1, description="share of families for early stopping")
     test_fraction: Fraction = Field(0.2, description="share of families never seen in training")
+    largest_orbits: int = Field(
+        450, ge=1, description="materials of more (k, q) orbits are set aside, not learnt from"
+    )
+    largest_modes: int = Field(12, ge=3, description="likewise those of more phonon modes")
 
     @model_validator(mode="after")
     def _something_is_left_to_train_on(self):
@@ -298,6 +335,39 @@ class Latent(Section):
     """Where real materials lie among synthetic ones."""
 
     neighbours: int = Field(5, ge=1, le=100, description="nearest synthetic materials to name")
+
+
+class Coverage(Section):
+    """Do the synthetic materials cover the real ones? Distributions, neighbours, outliers."""
+
+    materials: int = Field(
+        5000, ge=2, description="largest sample of synthetic materials whose maps are described"
+    )
+    models: int = Field(
+        150, ge=2, description="of them, largest sample whose g(Re,Rp) is made again"
+    )
+    numbers: int = Field(
+        20_000_000,
+        ge=1,
+        description="numbers g(Re,Rp) of one model held at once; larger models give a random share",
+    )
+    neighbours: int = Field(5, ge=1, le=100, description="nearest synthetic materials to name")
+
+
+class Ablation(Section):
+    """What a family is worth: the linear codec without it, on tuning materials."""
+
+    materials: list[Name] = Field(
+        ["si_4", "c_4", "alas_4", "sic_4", "al_4"],
+        min_length=1,
+        description="real materials that choices may be made on",
+    )
+    budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.001, 0.003, 0.01],
+        min_length=1,
+        description="stored numbers / numbers in the full grid",
+    )
+    draws: int = Field(5, ge=2, le=100, description="random removals of equal size, for error bars")
 
 
 class Metal(Section):
@@ -379,6 +449,8 @@ class Config(Section):
     classify: Classify = Classify()
     superresolve: Superresolve = Superresolve()
     latent: Latent = Latent()
+    coverage: Coverage = Coverage()
+    ablation: Ablation = Ablation()
     observables: Observables = Observables()
     report: Report = Report()
 

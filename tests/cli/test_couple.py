@@ -129,7 +129,7 @@ def test_limits_are_those_asked_for(tmp_path):
 
 def test_a_synthetic_two_centre_model_couples_too(tmp_path):
     crystal = zincblende()
-    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), 4)
+    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5, 4))
     model = Model("zincblende", crystal, hopping, springs(crystal, 5.0), coupling)
     variables, attributes = model_variables(model)
     write(tmp_path / "model.nc", "model", variables, attributes)

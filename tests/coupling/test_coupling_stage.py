@@ -12,6 +12,11 @@ from ephforge.coupling import stage
 
 OPTIONS = {
     "bases": ["s", "sp3"],
+    "overlap": 0.0,
+    "crystal_field": 0.0,
+    "spin_orbit": 0.0,
+    "metals": 0.4,
+    "semiconductors": 0.4,
     "k_mesh": [4, 4, 4],
     "q_mesh": [2, 2, 2],
     "bands": 4,

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from analytic import hopping_law, springs, zincblende
+from analytic import springs, zincblende
 
 from ephforge.coupling import two_centre
 from ephforge.coupling.degeneracy import shared_square, sharing
 from ephforge.coupling.matrix_elements import displacements
+from ephforge.electrons.bloch import bloch_sum
+from ephforge.electrons.draw import draw
 from ephforge.electrons.hopping import assemble
 from ephforge.phonons.modes import dynamical_matrix, modes
 
@@ -32,34 +34,39 @@ def scrambled(vectors, energies, generator):
 @pytest.fixture(scope="module")
 def material():
     crystal = zincblende()
-    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), 4)
-    electrons = tuple(jnp.asarray(x) for x in (hopping.cells, hopping.energy, coupling.gradient))
+    options = {"bases": ["sp3"], "overlap": 1.0, "crystal_field": 1.0, "spin_orbit": 0.0}
+    options |= {"metals": 1.0, "semiconductors": 0.0}
+    hopping, coupling = assemble(crystal, draw(np.random.default_rng(1), crystal, options))
+    electrons = two_centre.electrons(hopping, coupling, 2)
     constants = springs(crystal, 5.0)
     lattice = tuple(jnp.asarray(x) for x in (constants.cells, constants.phi, crystal.masses))
-    return electrons, lattice, jnp.asarray(hopping.site)
+    return jax.tree.map(jnp.asarray, electrons), lattice
 
 
-def with_vectors(ends, vector_an, gradient_cab):
-    return two_centre.Ends(
-        ends.energy_n, vector_an, vector_an.conj().T @ gradient_cab, gradient_cab @ vector_an
-    )
+def ends_of(electrons, k, generator):
+    """Energies and ends of a point; in a random gauge when a generator is given."""
+    at_k = two_centre.matrices(jnp.asarray(k, float), electrons)
+    energy_n, vector_an, loewdin_an = two_centre.bands(at_k, True)
+    with pytest.MonkeyPatch.context() as patch:
+        if generator is not None:
+            vector_an = scrambled(vector_an, energy_n, generator)
+            patch.setattr(two_centre, "bands", lambda *_: (energy_n, vector_an, loewdin_an))
+        return two_centre.ends(at_k, electrons.slot_so, len(energy_n), False)
 
 
 def strengths(material, k, q, generator=None):
     """|g|^2 shared; in a random gauge when a generator is given."""
-    electrons, lattice, site_a = material
-    points = [jnp.asarray(k, float), jnp.asarray(np.add(k, q), float)]
+    electrons, lattice = material
     energy_v, polarisation_vd = modes(dynamical_matrix(jnp.asarray(q, float), *lattice))
-    pair = [two_centre.ends(p, *electrons) for p in points]
+    pair = [ends_of(electrons, p, generator) for p in (k, np.add(k, q))]
     if generator is not None:
-        for i, ends in enumerate(pair):
-            gradient_cab = ends.right_can @ ends.vector_an.conj().T
-            vector_an = scrambled(ends.vector_an, ends.energy_n, generator)
-            pair[i] = with_vectors(ends, vector_an, gradient_cab)
         polarisation_vd = scrambled(polarisation_vd.T, energy_v, generator).T
     waves_vsc = displacements(energy_v, polarisation_vd, lattice[-1], SOFT)
-    g_vmn = two_centre.couple(*pair, waves_vsc, site_a)
-    shares = [sharing(e, TOLERANCE) for e in (energy_v, pair[1].energy_n, pair[0].energy_n)]
+    field = bloch_sum(jnp.asarray(q, float), electrons.cells_r3, electrons.field_rtcsoo)
+    rigid = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
+    wave = two_centre.wave(waves_vsc, field, rigid, None)
+    g_vmn = two_centre.couple(pair[0][1], pair[1][1], wave)
+    shares = [sharing(e, TOLERANCE) for e in (energy_v, pair[1][0], pair[0][0])]
     return np.asarray(shared_square(g_vmn, *shares)), np.abs(g_vmn) ** 2, shares
 
 
@@ -106,15 +113,17 @@ def test_zero_point_amplitude_of_carbon_in_si_units():
 
 @pytest.mark.parametrize(("real", "full"), [(np.float32, "complex64"), (float, "complex128")])
 def test_precision_follows_the_input(material, real, full):
-    electrons, lattice, site_a = material
-    cells, *rest = electrons
-    electrons = (cells, *(x.astype(real) for x in rest))
-    ends = two_centre.ends(jnp.array([0.1, 0.2, 0.3], real), *electrons)
+    electrons, lattice = material
+    electrons = jax.tree.map(lambda x: x if x.dtype == int else x.astype(real), electrons)
+    at_k = two_centre.matrices(jnp.array([0.1, 0.2, 0.3], real), electrons)
+    energy_n, ends = two_centre.ends(at_k, electrons.slot_so, 8, False)
     mass_s = lattice[-1].astype(real)
     energy_v, polarisation_vd = jnp.full(6, 0.03, real), jnp.eye(6, dtype=full)
     waves_vsc = displacements(energy_v, polarisation_vd, mass_s, SOFT)
-    g_vmn = two_centre.couple(ends, ends, waves_vsc, site_a)
-    share = sharing(ends.energy_n, TOLERANCE)
+    field = bloch_sum(jnp.zeros(3, real), electrons.cells_r3, electrons.field_rtcsoo)
+    rigid = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
+    g_vmn = two_centre.couple(ends, ends, two_centre.wave(waves_vsc, field, rigid, None))
+    share = sharing(energy_n, TOLERANCE)
     kept = shared_square(g_vmn, sharing(energy_v, TOLERANCE), share, share)
     assert (g_vmn.dtype, g_vmn.shape) == (full, (6, 8, 8))
     assert (kept.dtype, kept.shape) == (real, (6, 8, 8))

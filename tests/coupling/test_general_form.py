@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
+import dense_coupling
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from analytic import hopping_law, zincblende
+from analytic import hopping_law, springs, zincblende
 
-from ephforge.core.realspace import TwoCentreCoupling
-from ephforge.coupling import two_centre, wannier
+from ephforge.core.realspace import Model, TwoCentreCoupling
+from ephforge.coupling import wannier
 from ephforge.coupling.general_form import general_form
-from ephforge.electrons.bloch import bloch_sum
 from ephforge.electrons.hopping import assemble
 
 CRYSTAL = zincblende()
@@ -18,14 +18,11 @@ CRYSTAL = zincblende()
 
 @pytest.mark.parametrize("orbitals", [1, 4])
 def test_same_gradient_at_any_k_and_q(orbitals):
-    hopping, coupling = assemble(CRYSTAL, hopping_law(CRYSTAL, 4.5), orbitals)
+    hopping, coupling = assemble(CRYSTAL, hopping_law(CRYSTAL, 4.5, orbitals))
+    model = Model("", CRYSTAL, hopping, springs(CRYSTAL, 5.0), coupling)
     general = general_form(hopping, coupling, 2)
     for k, q in np.random.default_rng(1).uniform(-0.5, 0.5, (4, 2, 3)):
-        sums = [
-            bloch_sum(jnp.asarray(p), jnp.asarray(hopping.cells), jnp.asarray(coupling.gradient))
-            for p in (k, k + q)
-        ]
-        expected = two_centre.gradient(*sums, jnp.arange(2), jnp.asarray(hopping.site))
+        expected = dense_coupling.change(model, k, q).hamiltonian
         at_q = wannier.at_q(
             jnp.asarray(q), jnp.asarray(general.phonon_cells), jnp.asarray(general.g)
         )
@@ -36,7 +33,7 @@ def test_same_gradient_at_any_k_and_q(orbitals):
 
 def test_a_hopping_without_its_home_cell():
     """Nothing on site: the cell R = 0, where the first atom's part stands, is added."""
-    hopping, coupling = assemble(CRYSTAL, hopping_law(CRYSTAL, 4.5), 1)
+    hopping, coupling = assemble(CRYSTAL, hopping_law(CRYSTAL, 4.5, 1))
     away = np.any(hopping.cells != 0, axis=1)
     cut = replace(hopping, cells=hopping.cells[away], energy=hopping.energy[away])
     general = general_form(cut, TwoCentreCoupling(coupling.gradient[away]), 2)

@@ -28,7 +28,7 @@ LIMITS = grid.Limits(1e-4, 1e-3)
 @cache
 def material(crystal_name: str, orbitals: int, seed: int = 0) -> Model:
     crystal = {"zincblende": zincblende, "fcc": fcc}[crystal_name](5.0 + 0.1 * seed)
-    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), orbitals)
+    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5, orbitals))
     return Model(f"{crystal_name}{seed}", crystal, hopping, springs(crystal, 5.0), coupling)
 
 
@@ -59,7 +59,7 @@ def test_a_distorted_crystal_is_found_asymmetric():
 def test_orbit_value_is_the_root_mean_square():
     ((block, _),) = maps.blocks([material("fcc", 4)], [LABELS], OPTIONS, True)
     noise = np.random.default_rng(0).uniform(size=on_grid(block).shape)
-    g_mnvo, asymmetry = maps.reduce_to_orbits(noise, block.orbits)
+    g_mnvo, asymmetry = maps.reduce_to_orbits(noise, block.orbits, maps.wedge(block.orbits, True))
     for o in range(g_mnvo.shape[-1]):
         members = noise[..., block.orbits.orbit_kq == o]
         np.testing.assert_allclose(g_mnvo[..., o], np.sqrt(np.mean(members**2, axis=-1)))
@@ -106,7 +106,7 @@ def test_general_coupling_gives_the_same_strengths(name):
 def test_window_is_cut_after_sharing():
     model = material("zincblende", 4)
     (whole,), (cut,) = strengths([model], bands=8), strengths([model], bands=3)
-    np.testing.assert_array_equal(cut.g_mnvkq, whole.g_mnvkq[:3, :3])
+    np.testing.assert_allclose(cut.g_mnvkq, whole.g_mnvkq[:3, :3], atol=1e-14)
     assert abs(np.diff(whole.energy_pn[0])).min() < 1e-9, "the window should cut a degeneracy"
 
 

@@ -25,7 +25,7 @@ Q = np.random.default_rng(4).uniform(size=(11, 3))
 @pytest.fixture(scope="module")
 def material():
     crystal = zincblende()
-    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), 4)
+    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5, 4))
     return Model("zincblende", crystal, hopping, springs(crystal, 5.0), coupling)
 
 

@@ -40,7 +40,7 @@ def _pythtb_bands(crystal, hopping, k_k3):
 @pytest.mark.parametrize("orbitals", [1, 4])
 def test_bands_against_pythtb(orbitals):
     crystal = zincblende()
-    hopping, _ = assemble(crystal, hopping_law(crystal, 4.5), orbitals)
+    hopping, _ = assemble(crystal, hopping_law(crystal, 4.5, orbitals))
     energy_kn, _ = _bands(hopping, K_K3)
     np.testing.assert_allclose(energy_kn, _pythtb_bands(crystal, hopping, K_K3), atol=1e-10)
 
@@ -53,7 +53,7 @@ def test_bands_of_the_dimer_chain():
 
 def test_eigenpairs_solve_the_hamiltonian():
     crystal = zincblende()
-    hopping, _ = assemble(crystal, hopping_law(crystal, 4.5), 4)
+    hopping, _ = assemble(crystal, hopping_law(crystal, 4.5, 4))
     hamiltonian = _hamiltonian(hopping, jnp.asarray(K_K3[0]))
     energy_n, vector_an = eigenpairs(hamiltonian)
     np.testing.assert_allclose(hamiltonian @ vector_an, vector_an * energy_n, atol=1e-12)

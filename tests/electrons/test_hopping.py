@@ -1,80 +1,115 @@
-"""Slater-Koster hopping: rotations, derivatives, cut-off, symmetry of the assembled model."""
+"""The assembled electrons: derivatives in real space, hermiticity, symmetry, spin."""
 
-import jax
-import jax.numpy as jnp
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from analytic import fcc, hopping_law, zincblende
+from analytic import fcc, zincblende
 
-from ephforge.electrons.hopping import (
-    assemble,
-    nearest_distance,
-    neighbours,
-    pair_block,
-    pair_gradient,
-    radial,
-    slater_koster,
-)
+from ephforge.core.rng import generator
+from ephforge.electrons.bases import SHELLS
+from ephforge.electrons.draw import draw
+from ephforge.electrons.hopping import assemble
+from ephforge.electrons.neighbours import nearest_distance, neighbours
 
-STRENGTH_5 = jnp.array([-1.4, 1.84, 1.5, 3.24, -0.81])
-RANGE_3 = jnp.array([2.3, 2.6, 4.1])
-
-
-def test_block_along_z_is_the_table_of_integrals():
-    ss, sp, ps, sigma, pi = STRENGTH_5
-    block = slater_koster(jnp.array([0.0, 0.0, 1.7]), STRENGTH_5)
-    expected = np.diag([ss, pi, pi, sigma])
-    expected[0, 3], expected[3, 0] = sp, -ps
-    np.testing.assert_allclose(block, expected, atol=1e-15)
+EVERYTHING = {
+    "overlap": 1.0,
+    "crystal_field": 1.0,
+    "spin_orbit": 0.0,
+    "metals": 1.0,
+    "semiconductors": 0.0,
+}
 
 
-def test_block_turns_with_the_bond():
-    rotation, _ = jnp.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
-    turn = np.eye(4)
-    turn[1:, 1:] = rotation
-    d_3 = jnp.array([0.3, -1.2, 0.8])
-    turned = slater_koster(rotation @ d_3, STRENGTH_5)
-    np.testing.assert_allclose(turned, turn @ slater_koster(d_3, STRENGTH_5) @ turn.T, atol=1e-14)
+def drawn(crystal, basis, material=1, **changes):
+    options = EVERYTHING | {"bases": [basis]} | changes
+    return draw(generator(4, material, "electrons"), crystal, options)
 
 
-def test_exchanging_the_atoms_transposes_the_block():
-    d_3 = jnp.array([0.3, -1.2, 0.8])
-    back = slater_koster(-d_3, STRENGTH_5[jnp.array([0, 2, 1, 3, 4])])
-    np.testing.assert_allclose(back, np.asarray(slater_koster(d_3, STRENGTH_5)).T, atol=1e-15)
-
-
-@pytest.mark.parametrize("distance", [2.0, 2.7, 3.6])
-def test_gradient_is_the_finite_difference(distance):
-    d_3 = distance * jnp.array([0.48, -0.6, 0.64])
-    exponent, step = jnp.array(2.2), 1e-5
-    found = pair_gradient(d_3, STRENGTH_5, exponent, RANGE_3)
-    for c in range(3):
-        move_3 = step * np.eye(3)[c]
-        difference = pair_block(d_3 + move_3, STRENGTH_5, exponent, RANGE_3) - pair_block(
-            d_3 - move_3, STRENGTH_5, exponent, RANGE_3
-        )
-        np.testing.assert_allclose(found[c], difference / (2 * step), atol=3e-9)
-
-
-def test_switch_is_flat_at_both_ends():
-    exponent, (reference, onset, cutoff) = jnp.array(0.0), RANGE_3
-    slope = jax.grad(radial)
-    for distance, value in ((onset, 1.0), (cutoff, 0.0)):
-        arguments = (jnp.asarray(distance), exponent, reference, onset, cutoff)
-        assert float(radial(*arguments)) == pytest.approx(value, abs=1e-14)
-        assert float(slope(*arguments)) == pytest.approx(0.0, abs=1e-12)
-
-
-@pytest.mark.parametrize("orbitals", [1, 4])
-def test_assembled_model_is_hermitian_and_its_gradient_odd(orbitals):
+def shaken():
+    """A crystal without symmetry: every pair of neighbours is another one."""
     crystal = zincblende()
-    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), orbitals)
-    assert hopping.energy.shape[1:] == (2 * orbitals, 2 * orbitals)
+    moves = np.array([[0.05, -0.1, 0.02], [0.1, 0.03, -0.07]])
+    return replace(crystal, positions=crystal.positions + moves)
+
+
+def row(hopping, cell):
+    return np.flatnonzero(np.all(hopping.cells == cell, axis=1))[0]
+
+
+def moved(crystal, electrons, s, c, step):
+    """H and S with one sublattice moved, on the cells of the crystal at rest."""
+    positions = crystal.positions.copy()
+    positions[s, c] += step
+    hopping, _ = assemble(replace(crystal, positions=positions), electrons)
+    return hopping
+
+
+@pytest.mark.parametrize("basis", SHELLS)
+def test_derivatives_are_finite_differences(basis):
+    """A sublattice moves: q = 0 in real space, every derivative at once."""
+    crystal, step = shaken(), 1e-4
+    electrons = drawn(crystal, basis)
+    hopping, coupling = assemble(crystal, electrons)
+    home, site = row(hopping, [0, 0, 0]), hopping.site
+    same_ab = site[:, None] == site
+    for s in (0, 1):
+        carried_ab = (site == s).astype(float) - (site[:, None] == s)
+        for c in range(3):
+            plus, minus = (moved(crystal, electrons, s, c, sign * step) for sign in (1, -1))
+            np.testing.assert_array_equal(plus.cells, hopping.cells)
+            expected = carried_ab * coupling.gradient[:, c]
+            field = coupling.crystal_field[:, :, c]
+            # neighbours that move, and the atom itself, which moves against all of them
+            onsite = field[:, s].sum(axis=0) - (site[:, None] == s) * field.sum(axis=(0, 1))
+            assert np.all(onsite[~same_ab] == 0)
+            expected[home] += onsite
+            difference = (plus.energy - minus.energy) / (2 * step)
+            scale = np.abs(difference).max()
+            np.testing.assert_allclose(expected, difference, atol=1e-6 * scale)
+
+            change = (plus.overlap - minus.overlap) / (2 * step)
+            derivative = coupling.basis_derivative[:, c].copy()
+            derivative[home][same_ab] = 0
+            expected = carried_ab * derivative
+            np.testing.assert_allclose(expected, change, atol=1e-6 * np.abs(change).max())
+
+
+@pytest.mark.parametrize("basis", SHELLS)
+def test_hermitian_and_derivatives_odd(basis):
+    crystal = shaken()
+    hopping, coupling = assemble(crystal, drawn(crystal, basis))
     for r, cell in enumerate(hopping.cells):
-        back = np.flatnonzero(np.all(hopping.cells == -cell, axis=1))[0]
-        np.testing.assert_allclose(hopping.energy[back], hopping.energy[r].T, atol=1e-14)
-        gradient = coupling.gradient[r].transpose(0, 2, 1)
-        np.testing.assert_allclose(coupling.gradient[back], -gradient, atol=1e-13)
+        back = row(hopping, -cell)
+        np.testing.assert_allclose(hopping.energy[back], hopping.energy[r].T, atol=1e-13)
+        np.testing.assert_allclose(hopping.overlap[back], hopping.overlap[r].T, atol=1e-13)
+        for odd in (coupling.gradient, coupling.basis_derivative):
+            np.testing.assert_allclose(odd[back], -odd[r].transpose(0, 2, 1), atol=1e-13)
+    field = coupling.crystal_field
+    np.testing.assert_allclose(field, field.swapaxes(-1, -2), atol=1e-13)
+
+
+def test_spin_doubles_every_orbital_and_keeps_the_rest():
+    crystal = shaken()
+    electrons = drawn(crystal, "sp3d5", spin_orbit=1.0)
+    hopping, coupling = assemble(crystal, electrons)
+    plain, plain_coupling = assemble(crystal, electrons._replace(spin_orbit_xu=None))
+    up, down = slice(0, None, 2), slice(1, None, 2)
+    np.testing.assert_array_equal(hopping.site[up], plain.site)
+    for doubled, single in (
+        (hopping.overlap, plain.overlap),
+        (coupling.gradient, plain_coupling.gradient),
+        (coupling.crystal_field, plain_coupling.crystal_field),
+        (coupling.basis_derivative, plain_coupling.basis_derivative),
+    ):
+        for spin in (up, down):
+            np.testing.assert_array_equal(doubled[..., spin, spin], single)
+        assert not doubled[..., up, down].any()
+    home = row(hopping, [0, 0, 0])
+    added = hopping.energy - np.kron(plain.energy, np.eye(2))
+    assert np.abs(added[home]).max() > 0.001
+    assert not np.delete(added, home, axis=0).any()
+    np.testing.assert_allclose(added[home], added[home].conj().T, atol=1e-15)
 
 
 def test_neighbour_shells_of_fcc():
@@ -84,12 +119,3 @@ def test_neighbour_shells_of_fcc():
         pairs, d_p3 = neighbours(crystal, cutoff)
         assert len(pairs) == count
         np.testing.assert_allclose(d_p3, pairs[:, 2:] @ crystal.cell, atol=1e-14)
-
-
-def test_single_precision_stays_single():
-    arguments = (jnp.array([1.0, 1.0, 2.0]), STRENGTH_5, jnp.array(2.0), RANGE_3)
-    single = [x.astype(np.float32) for x in arguments]
-    assert pair_gradient(*single).dtype == np.float32
-    np.testing.assert_allclose(
-        pair_gradient(*single), pair_gradient(*arguments), rtol=2e-5, atol=1e-5
-    )

@@ -118,7 +118,7 @@ def test_reader_converts_crystal_and_dipoles(by_hand):
 
 def synthetic(orbitals: int) -> Model:
     crystal = zincblende()
-    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5), orbitals)
+    hopping, coupling = assemble(crystal, hopping_law(crystal, 4.5, orbitals))
     return Model("zincblende", crystal, hopping, springs(crystal, 5.0), coupling)
 
 

@@ -8,7 +8,7 @@ from ephforge.core.netcdf import Contents, read, write
 from ephforge.core.realspace import Crystal, Model, read_crystal, read_force_constants
 from ephforge.core.rng import generator
 from ephforge.coupling.maps import blocks
-from ephforge.electrons.draw import ORBITALS, draw, parameters
+from ephforge.electrons.draw import draw, parameters
 from ephforge.electrons.hopping import assemble
 
 # ||g - g_orbit|| / ||g||: a synthetic material is as symmetric as the relaxed positions are
@@ -42,7 +42,7 @@ def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) ->
         if group.attributes["status"] == "rejected"
     }
     accepted = [name for name in source.groups if name not in groups]
-    drawn = [_material(name, source.groups[name], seed, options["bases"]) for name in accepted]
+    drawn = [_material(name, source.groups[name], seed, options) for name in accepted]
     models, details = zip(*drawn, strict=True) if drawn else ((), ())
     labels = [{key: detail[key] for key in _LABELS} for detail in details]
 
@@ -59,11 +59,14 @@ def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) ->
     write(shard, "coupling", {}, facts, groups)
 
 
-def _material(name: str, group: Contents, seed: int, bases: list[str]) -> tuple[Model, dict]:
+def _material(name: str, group: Contents, seed: int, options: dict) -> tuple[Model, dict]:
     """Model of a material with freshly drawn electrons, and what the file says about it."""
     crystal: Crystal = read_crystal(group.variables)
-    basis, law = draw(generator(seed, int(name), "electrons"), crystal, bases)
-    hopping, coupling = assemble(crystal, law, ORBITALS[basis])
+    # the kernel has no terms of overlap, crystal field and spin yet
+    plain = options | {"overlap": 0.0, "crystal_field": 0.0, "spin_orbit": 0.0}
+    electrons = draw(generator(seed, int(name), "electrons"), crystal, plain)
+    basis = electrons.basis
+    hopping, coupling = assemble(crystal, electrons)
     force_constants = read_force_constants(group.variables)
     prototype, potential = group.attributes["prototype"], group.attributes["potential"]
     detail = {
@@ -72,7 +75,7 @@ def _material(name: str, group: Contents, seed: int, bases: list[str]) -> tuple[
         "basis": basis,
         "family": f"{prototype}/{potential}/{basis}",
         "parameters": group.attributes["parameters"],
-        "hopping": parameters(law),
+        "hopping": parameters(electrons),
     }
     return Model(name, crystal, hopping, force_constants, coupling), detail
 

@@ -1,69 +1,178 @@
-"""Draws the electrons of a synthetic material: basis, on-site energies, hopping law.
+"""Draws the electrons of a synthetic material: basis, levels, integrals, how many there are.
 
-Ranges surround what W. A. Harrison, Electronic Structure and the Properties of Solids
-(1980), gives for s and p states of simple solids.
+What kind of solid it shall be (metal, semiconductor, insulator) is drawn first, in the shares
+of the options; then electrons are drawn until the bands allow it, a few times at most.  Ranges
+of levels surround Harrison's term values (integrals.py has the source).
 """
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from ephforge.core.realspace import Crystal
-from ephforge.core.units import BOHR, HARTREE
-from ephforge.electrons.hopping import HoppingLaw, nearest_distance
+from ephforge.electrons import filling
+from ephforge.electrons.bases import LABELS, SHELLS
+from ephforge.electrons.hopping import Electrons, assemble
+from ephforge.electrons.integrals import FORMS, Bonds, field_law, hopping_law, overlap_law
+from ephforge.electrons.neighbours import nearest_distance, neighbours
+from ephforge.electrons.spectrum import energies, smallest_overlap
 
-ORBITALS = {"s": 1, "sp3": 4}  # per atom
+ATTEMPTS = 6  # draws of one material, to get the kind of solid that it shall be
+SCALE = (0.35, 1.3)  # of all hopping, log-uniform; 1 is Harrison's
+SMALLEST_OVERLAP = 0.3  # eigenvalue of S(k) on the mesh; a larger overlap is scaled down to it
 
-# V = eta hbar^2 / (m d^2): ss sigma, sp sigma, pp sigma, pp pi (Harrison 1980)
-HARRISON = np.array([-1.40, 1.84, 3.24, -0.81])
-STRENGTH_SPREAD = (0.7, 1.3)  # times Harrison's value
-EXPONENT = (1.5, 3.5)  # of the distance, Harrison: 2
 S_ENERGY = (-18.0, -9.0)  # eV, term values of s states
 SP_SPLITTING = (4.0, 9.0)  # eV, p above s
-ONSET = 1.1  # in nearest-neighbour distances: the first shell is whole in every prototype
-CUTOFF = (1.5, 1.9)  # in nearest-neighbour distances: two shells, three in dense crystals
+EXCITED = (2.0, 8.0)  # eV, s* above p
+VALENCE_D = (-2.0, 5.0)  # eV, d above s, as in transition metals
+EMPTY_D = (5.0, 11.0)  # eV, d above p, as in semiconductors
+IONICITY = (3.0, 10.0)  # eV, lowest level of the cations above the highest filled of the anions
+
+ORBITAL_SIZE = (0.3, 0.5)  # root mean square radius, in nearest-neighbour distances
+SPIN_ORBIT = {"p": (0.02, 0.6), "d": (0.01, 0.25)}  # eV, log-uniform
 
 
-def draw(generator: np.random.Generator, crystal: Crystal, bases: list[str]) -> tuple:
-    """Basis name and hopping law of one material.
+def draw(
+    generator: np.random.Generator,
+    crystal: Crystal,
+    options: dict,
+    charges_s: Float[np.ndarray, " s"] | None = None,
+) -> Electrons:
+    """Electrons of one material.
 
     Args:
       generator: of this material, purpose "electrons".
       crystal: sets the species and the nearest-neighbour distance.
-      bases: names to choose from, keys of `ORBITALS`.
-
-    Returns:
-      (basis, HoppingLaw).
+      options: section coupling of the configuration: bases, and the shares overlap,
+        crystal_field, spin_orbit, metals, semiconductors.
+      charges_s: of the ions (their Born charges' mean); the anions' levels lie lower and are
+        filled.  None where atoms are neutral.
     """
-    basis = str(generator.choice(bases))
-    numbers_x = np.unique(crystal.numbers)
-    count = len(numbers_x)
-    s_energy_x = generator.uniform(*S_ENERGY, count)
-    onsite_xl = np.stack([s_energy_x, s_energy_x + generator.uniform(*SP_SPLITTING, count)], -1)
+    basis = str(generator.choice(options["bases"]))
+    form = str(generator.choice(FORMS))
+    has = {name: generator.random() < options[name] for name in _PARTS}
+    is_anion_s = np.zeros(len(crystal.numbers), bool) if charges_s is None else charges_s < 0
+    wanted = _kind(generator, options, bool(is_anion_s.any()))
+    for _ in range(ATTEMPTS):
+        electrons = _electrons(generator, crystal, basis, form, has, is_anion_s)
+        electrons, energy_kn = _positive(crystal, electrons)
+        if is_anion_s.any():
+            count = _anion_electrons(basis, is_anion_s)
+            if filling.fill(energy_kn, count).kind == wanted:
+                break
+        elif counts := filling.counts_of_kind(energy_kn, wanted):
+            count = int(generator.choice(counts))
+            break
+    else:
+        if not is_anion_s.any():
+            count = int(generator.choice(_possible_counts(energy_kn)))
+    return electrons._replace(count=count)
 
-    spread_xyi = generator.uniform(*STRENGTH_SPREAD, (count, count, 4))
-    symmetric = [0, 2, 3]  # sp sigma alone tells the two atoms apart
-    spread_xyi[..., symmetric] = _symmetric(spread_xyi[..., symmetric])
-    exponent_xy = _symmetric(generator.uniform(*EXPONENT, (count, count)))
 
-    distance = nearest_distance(crystal)
-    # hbar^2 / m = hartree bohr^2
-    strength_xyi = spread_xyi * HARRISON * HARTREE * BOHR**2 / distance**2
-    cutoff = distance * generator.uniform(*CUTOFF)
-    law = HoppingLaw(
-        numbers_x, onsite_xl, strength_xyi, exponent_xy, distance, ONSET * distance, cutoff
-    )
-    return basis, law
+_PARTS = ("overlap", "crystal_field", "spin_orbit")
 
 
-def parameters(law: HoppingLaw) -> dict:
+def parameters(electrons: Electrons) -> dict:
     """The drawn numbers as plain values for a file."""
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in law._asdict().items()
-    }
+
+    def plain(value):
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        if hasattr(value, "_asdict"):
+            return {name: plain(part) for name, part in value._asdict().items()}
+        return value
+
+    return plain(electrons)
 
 
-def _symmetric(values_xy):
-    """Copy the upper triangle of the first two axes onto the lower one."""
-    upper = np.triu(np.ones(values_xy.shape[:2], bool))
-    upper = upper.reshape(*upper.shape, *[1] * (values_xy.ndim - 2))
-    return np.where(upper, values_xy, np.swapaxes(values_xy, 0, 1))
+def _kind(generator: np.random.Generator, options: dict, is_ionic: bool) -> str:
+    """Kind of solid in the shares of the options; never a metal if it is ionic."""
+    metals, semiconductors = options["metals"], options["semiconductors"]
+    share = generator.random()
+    if is_ionic:
+        share = metals + (1 - metals) * share
+    if share < metals:
+        return filling.METAL
+    return filling.SEMICONDUCTOR if share < metals + semiconductors else filling.INSULATOR
+
+
+def _possible_counts(energy_kn) -> list[int]:
+    """Electrons per cell that open a gap; if none does, those of a metal."""
+    for kind in (filling.SEMICONDUCTOR, filling.INSULATOR, filling.METAL):
+        if counts := filling.counts_of_kind(energy_kn, kind):
+            return counts
+    raise AssertionError("an odd number of electrons always makes a metal")
+
+
+def _anion_electrons(basis: str, is_anion_s: Bool[np.ndarray, " s"]) -> int:
+    """Electrons that fill s, and p where the basis has it, of every anion."""
+    return int(is_anion_s.sum()) * (2 if basis == "s" else 8)
+
+
+def _electrons(generator, crystal: Crystal, basis, form, has, is_anion_s) -> Electrons:
+    """One draw; the number of electrons is still open."""
+    numbers_x = np.unique(crystal.numbers)
+    bonds = _bonds(crystal)
+    is_anion_x = np.isin(numbers_x, crystal.numbers[is_anion_s])
+    level_xu = _levels(generator, basis, is_anion_x)
+    scale = np.exp(generator.uniform(*np.log(SCALE)))
+    hopping = hopping_law(generator, bonds, basis, form, scale)
+    overlap = overlap_law(generator, hopping, basis) if has["overlap"] else None
+    field = field_law(generator, bonds, basis, hopping.cutoff) if has["crystal_field"] else None
+    feels_spin = has["spin_orbit"] and basis != "s"
+    spin_xu = _spin_orbit(generator, basis, bonds.species) if feels_spin else None
+    # <s| d/dx |p_x> of Gaussians with the root mean square radius r of s is sqrt(3) / 2 r
+    size_xu = bonds.distance * generator.uniform(*ORBITAL_SIZE, level_xu.shape)
+    gradient_xuv = np.sqrt(3) / 2 / np.sqrt(size_xu[:, :, None] * size_xu[:, None, :])
+    return Electrons(
+        basis, form, numbers_x, level_xu, hopping, overlap, field, gradient_xuv, spin_xu, 0
+    )
+
+
+def _bonds(crystal: Crystal) -> Bonds:
+    distance = nearest_distance(crystal)
+    pairs_p5, _ = neighbours(crystal, 1.1 * distance)
+    atoms = len(crystal.numbers)
+    return Bonds(distance, len(pairs_p5) / atoms, len(np.unique(crystal.numbers)))
+
+
+def _levels(generator, basis: str, is_anion_x: Bool[np.ndarray, " x"]) -> Float[np.ndarray, "x u"]:
+    """Energies of the shells of every species, eV."""
+    count, labels = len(is_anion_x), LABELS[basis]
+    level_of = {"s": generator.uniform(*S_ENERGY, count)}
+    level_of["p"] = level_of["s"] + generator.uniform(*SP_SPLITTING, count)
+    level_of["s*"] = level_of["p"] + generator.uniform(*EXCITED, count)
+    valence_x = level_of["s"] + generator.uniform(*VALENCE_D, count)
+    empty_x = level_of["p"] + generator.uniform(*EMPTY_D, count)
+    # ions have closed shells of s and p: their d levels are empty
+    has_valence_d = generator.random() < 0.5 and not is_anion_x.any()
+    level_of["d"] = valence_x if has_valence_d else empty_x
+    level_xu = np.stack([level_of[label] for label in labels], axis=-1)
+    if is_anion_x.any():
+        highest_filled = level_xu[is_anion_x, :2].max()
+        above = highest_filled + generator.uniform(*IONICITY)
+        level_xu[~is_anion_x] += above - level_xu[~is_anion_x].min()
+    return level_xu
+
+
+def _spin_orbit(generator, basis: str, count: int) -> Float[np.ndarray, "x u"]:
+    """lambda of every shell, eV; s has none."""
+    strength_xu = np.zeros((count, len(SHELLS[basis])))
+    for u, label in enumerate(LABELS[basis]):
+        if label in SPIN_ORBIT:
+            strength_xu[:, u] = np.exp(generator.uniform(*np.log(SPIN_ORBIT[label]), count))
+    return strength_xu
+
+
+def _positive(crystal: Crystal, electrons: Electrons) -> tuple[Electrons, Float[np.ndarray, "k n"]]:
+    """The same electrons with S(k) safely positive, and their bands without spin."""
+    hopping, _ = assemble(crystal, electrons._replace(spin_orbit_xu=None))
+    if electrons.overlap is not None:
+        smallest = smallest_overlap(hopping)
+        if smallest < SMALLEST_OVERLAP:
+            # S = 1 + factor (S_drawn - 1) has the same eigenvectors
+            factor = (1 - SMALLEST_OVERLAP) / (1 - smallest)
+            law = electrons.overlap
+            law = law._replace(strength_xyuvm=factor * law.strength_xyuvm)
+            electrons = electrons._replace(overlap=law)
+            hopping, _ = assemble(crystal, electrons._replace(spin_orbit_xu=None))
+    return electrons, energies(hopping)

@@ -1,174 +1,159 @@
-"""Hopping between s and p orbitals as a smooth function of the vector between two atoms.
+"""The real-space electrons of a crystal: H, overlap, and all their derivatives.
 
-The angular part is J. C. Slater and G. F. Koster, Phys. Rev. 94, 1498 (1954), Table I; the
-radial part a power law around Harrison's d^-2, switched off smoothly.  Derivatives come from
-automatic differentiation.  Orbitals of an atom are ordered s, px, py, pz.
+Integrals between two atoms, and those on one atom in the field of another, are Slater-Koster
+blocks (slater_koster.py) with a radial law (laws.py); orbitals in the order of bases.py, atom
+by atom.  With spin-orbit coupling every orbital is doubled, spin fastest, up first.
 """
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 from ephforge.core.realspace import Crystal, Hopping, TwoCentreCoupling
+from ephforge.electrons.bases import orbital_count, orbital_shells
+from ephforge.electrons.laws import Law, over_pairs
+from ephforge.electrons.neighbours import neighbours
+from ephforge.electrons.onsite import basis_gradient, spin_orbit
 
-_SMALLEST_PAD = 64  # pairs; longer lists are padded to powers of two, so few shapes compile
 
-
-class HoppingLaw(NamedTuple):
-    """Electrons of a set of species x, y.
+class Electrons(NamedTuple):
+    """Electrons of a set of species x; u numbers the shells of the basis.
 
     Attributes:
-      numbers_x: atomic numbers of the species.
-      onsite_xl: energies of s and p, eV.
-      strength_xyi: integrals at the reference distance, eV: i = ss sigma, sp sigma (s on x,
-        p on y), pp sigma, pp pi; symmetric in x, y but for i = sp.
-      exponent_xy: n of V(d) ~ d^-n.
-      reference, onset, cutoff: angstrom; the switch goes from 1 to 0 between the last two.
+      basis: key of bases.SHELLS.
+      form: name of the radial law that was drawn.
+      numbers_x: atomic numbers of the species, rising.
+      level_xu: energies of free shells, eV.
+      hopping: integrals of H between atoms, eV.
+      overlap: integrals of the orbitals themselves; None where the basis is orthonormal.
+      crystal_field: integrals <a|V|a'> of one atom (x) in the field of another (y), eV; None
+        where levels do not feel neighbours.
+      gradient_xuv: |<u| nabla |v>| on one atom, 1/angstrom, symmetric.
+      spin_orbit_xu: lambda of L.S, eV; None where spin does not matter.
+      count: electrons per cell.
     """
 
+    basis: str
+    form: str
     numbers_x: Int[np.ndarray, " x"]
-    onsite_xl: Float[np.ndarray, "x 2"]
-    strength_xyi: Float[np.ndarray, "x x 4"]
-    exponent_xy: Float[np.ndarray, "x x"]
-    reference: float
-    onset: float
-    cutoff: float
+    level_xu: Float[np.ndarray, "x u"]
+    hopping: Law
+    overlap: Law | None
+    crystal_field: Law | None
+    gradient_xuv: Float[np.ndarray, "x u u"]
+    spin_orbit_xu: Float[np.ndarray, "x u"] | None
+    count: int
 
 
-def slater_koster(d_3: Float[Array, "3"], integrals_5: Float[Array, "5"]) -> Float[Array, "4 4"]:
-    """Block <a| H |b> of two atoms, d the vector from the atom of a to that of b.
+class _Frame(NamedTuple):
+    """Neighbours of a crystal and where their blocks go; the last cell is R = 0 (`home`)."""
 
-    Args:
-      d_3: angstrom; only its direction counts.
-      integrals_5: ss sigma, sp sigma (s of a), ps sigma (s of b), pp sigma, pp pi; eV.
-    """
-    ss, sp, ps, sigma, pi = integrals_5
-    cosine_3 = d_3 / jnp.linalg.norm(d_3)
-    along_33 = cosine_3[:, None] * cosine_3[None, :]
-    pp_33 = sigma * along_33 + pi * (jnp.eye(3, dtype=d_3.dtype) - along_33)
-    first_row = jnp.concatenate([ss[None], sp * cosine_3])
-    return jnp.concatenate(
-        [first_row[None, :], jnp.concatenate([-ps * cosine_3[:, None], pp_33], axis=1)]
-    )
+    pairs_p5: Int[np.ndarray, "p 5"]
+    d_p3: Float[np.ndarray, "p 3"]
+    species_s: Int[np.ndarray, " s"]
+    cells_r3: Int[np.ndarray, "r 3"]
+    cell_p: Int[np.ndarray, " p"]
+    home: int
+    orbitals: int
 
-
-def radial(
-    distance: Float[Array, ""],
-    exponent: Float[Array, ""],
-    reference: Float[Array, ""],
-    onset: Float[Array, ""],
-    cutoff: Float[Array, ""],
-) -> Float[Array, ""]:
-    """(reference / d)^n times a switch 1 - x^3 (10 - 15 x + 6 x^2), flat at both ends."""
-    x = jnp.clip((distance - onset) / (cutoff - onset), 0, 1)
-    return (reference / distance) ** exponent * (1 - x**3 * (10 - 15 * x + 6 * x**2))
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Atoms, orbitals, atoms, orbitals."""
+        return (len(self.species_s), self.orbitals) * 2
 
 
-def pair_block(
-    d_3: Float[Array, "3"],
-    strength_5: Float[Array, "5"],
-    exponent: Float[Array, ""],
-    range_3: Float[Array, "3"],
-) -> Float[Array, "4 4"]:
-    """Hopping between two atoms, eV; range_3 = reference, onset, cutoff in angstrom."""
-    scale = radial(jnp.linalg.norm(d_3), exponent, *range_3)
-    return slater_koster(d_3, strength_5 * scale)
-
-
-def pair_gradient(
-    d_3: Float[Array, "3"],
-    strength_5: Float[Array, "5"],
-    exponent: Float[Array, ""],
-    range_3: Float[Array, "3"],
-) -> Float[Array, "3 4 4"]:
-    """Derivative of `pair_block` with each component of d, eV/angstrom."""
-    return jnp.moveaxis(jax.jacfwd(pair_block)(d_3, strength_5, exponent, range_3), -1, 0)
-
-
-@jax.jit
-def _over_pairs(d_p3, strength_p5, exponent_p, range_3):
-    over = (0, 0, 0, None)
-    blocks = jax.vmap(pair_block, over)(d_p3, strength_p5, exponent_p, range_3)
-    return blocks, jax.vmap(pair_gradient, over)(d_p3, strength_p5, exponent_p, range_3)
-
-
-def assemble(crystal: Crystal, law: HoppingLaw, orbitals: int) -> tuple[Hopping, TwoCentreCoupling]:
-    """Real-space Hamiltonian of a crystal and its derivative with the pair vectors.
+def assemble(crystal: Crystal, electrons: Electrons) -> tuple[Hopping, TwoCentreCoupling]:
+    """Real-space Hamiltonian of a crystal and how it changes with the positions.
 
     Args:
-      crystal: its atomic numbers must be among those of the law.
-      orbitals: per atom; 1 (s) or 4 (s and p).
+      crystal: its atomic numbers must be among those of the electrons.
     """
-    pairs_p5, d_p3 = neighbours(crystal, law.cutoff)
-    species_s = np.searchsorted(law.numbers_x, crystal.numbers)
-    blocks_pab, gradients_pcab = _hopping_of_pairs(law, d_p3, species_s[pairs_p5[:, :2]])
+    frame = _frame(crystal, electrons)
+    energy, gradient = _between_atoms(frame, electrons.hopping, electrons.basis)
+    n_atoms, orbitals = frame.shape[:2]
+    atoms = np.arange(n_atoms)
+    level_sa = electrons.level_xu[frame.species_s][:, orbital_shells(electrons.basis)]
+    home = energy[frame.home]
+    home[atoms, :, atoms] += level_sa[:, :, None] * np.eye(orbitals)
 
+    overlap = derivative = field = None
+    if electrons.overlap is not None:
+        overlap, derivative = _between_atoms(frame, electrons.overlap, electrons.basis)
+        overlap[frame.home, atoms, :, atoms] += np.eye(orbitals)
+    own_xcab = np.array([basis_gradient(electrons.basis, m_uv) for m_uv in electrons.gradient_xuv])
+    if own_xcab.any():
+        derivative = np.zeros_like(gradient) if derivative is None else derivative
+        derivative[frame.home][:, atoms, :, atoms] -= own_xcab[frame.species_s]
+    if electrons.crystal_field is not None:
+        onsite_sab, field = _field(frame, electrons.crystal_field, electrons.basis)
+        home[atoms, :, atoms] += onsite_sab
+    arrays = [_flat(frame, array) for array in (energy, overlap, gradient, field, derivative)]
+    site_a = np.repeat(atoms, orbitals)
+    if electrons.spin_orbit_xu is not None:
+        arrays = [None if array is None else _doubled(array) for array in arrays]
+        arrays[0] = _with_spin_orbit(frame, arrays[0], electrons)
+        site_a = np.repeat(site_a, 2)
+    energy, overlap, *derivatives = arrays
+    hopping = Hopping(frame.cells_r3, energy, site_a, crystal.positions[site_a], overlap)
+    return hopping, TwoCentreCoupling(*derivatives)
+
+
+def _frame(crystal: Crystal, electrons: Electrons) -> _Frame:
+    laws = (electrons.hopping, electrons.overlap, electrons.crystal_field)
+    cutoff = max(law.cutoff for law in laws if law is not None)
+    pairs_p5, d_p3 = neighbours(crystal, cutoff)
     cells_r3, cell_p = np.unique(
         np.vstack([pairs_p5[:, 2:], np.zeros((1, 3), int)]), axis=0, return_inverse=True
     )
-    n_atoms = len(species_s)
-    energy = np.zeros((len(cells_r3), n_atoms, orbitals, n_atoms, orbitals))
-    gradient = np.zeros((len(cells_r3), 3, n_atoms, orbitals, n_atoms, orbitals))
-    first_p, second_p = pairs_p5[:, 0], pairs_p5[:, 1]
-    energy[cell_p[:-1], first_p, :, second_p] = blocks_pab[:, :orbitals, :orbitals]
-    gradient[cell_p[:-1], :, first_p, :, second_p] = gradients_pcab[:, :, :orbitals, :orbitals]
-    onsite_sa = law.onsite_xl[species_s][:, [0, 1, 1, 1]][:, :orbitals]
-    atom, orbital = np.indices(onsite_sa.shape)
-    energy[cell_p[-1], atom, orbital, atom, orbital] += onsite_sa  # the last row is R = 0
-
-    size = n_atoms * orbitals
-    site_a = np.repeat(np.arange(n_atoms), orbitals)
-    hopping = Hopping(cells_r3, energy.reshape(-1, size, size), site_a, crystal.positions[site_a])
-    return hopping, TwoCentreCoupling(gradient.reshape(-1, 3, size, size))
+    species_s = np.searchsorted(electrons.numbers_x, crystal.numbers)
+    orbitals = orbital_count(electrons.basis)
+    return _Frame(pairs_p5, d_p3, species_s, cells_r3, cell_p[:-1], int(cell_p[-1]), orbitals)
 
 
-def neighbours(
-    crystal: Crystal, cutoff: float
-) -> tuple[Int[np.ndarray, "p 5"], Float[np.ndarray, "p 3"]]:
-    """Pairs closer than the cutoff: (first atom, second atom, R of the second), and vectors."""
-    fractional_s3 = crystal.positions @ np.linalg.inv(crystal.cell)
-    spread_3 = np.ptp(fractional_s3, axis=0)
-    # 1 / height of the cell above each face = length of the reciprocal vector
-    inverse_heights_3 = np.linalg.norm(np.linalg.inv(crystal.cell), axis=0)
-    reach_3 = np.floor(cutoff * inverse_heights_3 + spread_3).astype(int)
-    cells_r3 = np.stack(
-        np.meshgrid(*(np.arange(-n, n + 1) for n in reach_3), indexing="ij"), axis=-1
-    ).reshape(-1, 3)
-    positions = crystal.positions
-    d_rst3 = (cells_r3 @ crystal.cell)[:, None, None] + positions[None, None] - positions[:, None]
-    distance_rst = np.linalg.norm(d_rst3, axis=-1)
-    is_self_rst = np.all(cells_r3 == 0, axis=1)[:, None, None] & np.eye(len(positions), dtype=bool)
-    r, s, t = np.nonzero((distance_rst < cutoff) & ~is_self_rst)
-    return np.column_stack([s, t, cells_r3[r]]), d_rst3[r, s, t]
+def _between_atoms(frame: _Frame, law: Law, basis: str):
+    """Integrals [R, s, a, t, b] and their derivatives with d, [R, c, s, a, t, b]."""
+    first_p, second_p = frame.pairs_p5[:, :2].T
+    species_p2 = frame.species_s[frame.pairs_p5[:, :2]]
+    blocks_pab, gradients_pcab = over_pairs(law, frame.d_p3, species_p2, basis)
+    values = np.zeros((len(frame.cells_r3), *frame.shape))
+    derivatives = np.zeros((len(frame.cells_r3), 3, *frame.shape))
+    values[frame.cell_p, first_p, :, second_p] = blocks_pab
+    derivatives[frame.cell_p, :, first_p, :, second_p] = gradients_pcab
+    return values, derivatives
 
 
-def nearest_distance(crystal: Crystal) -> float:
-    """Shortest distance between two atoms, angstrom."""
-    shortest_vector = np.linalg.norm(crystal.cell, axis=1).min()
-    _, d_p3 = neighbours(crystal, shortest_vector * (1 + 1e-9))
-    return float(np.linalg.norm(d_p3, axis=1).min())
+def _field(frame: _Frame, law: Law, basis: str):
+    """On-site blocks [s, a, b] and their derivatives [R, t, c, s, a, s, b] with each neighbour."""
+    first_p, second_p = frame.pairs_p5[:, :2].T
+    species_p2 = frame.species_s[frame.pairs_p5[:, :2]]
+    blocks_pab, gradients_pcab = over_pairs(law, frame.d_p3, species_p2, basis)
+    n_atoms, orbitals = frame.shape[:2]
+    onsite_sab = np.zeros((n_atoms, orbitals, orbitals))
+    np.add.at(onsite_sab, first_p, blocks_pab)
+    derivatives = np.zeros((len(frame.cells_r3), n_atoms, 3, *frame.shape))
+    derivatives[frame.cell_p, second_p, :, first_p, :, first_p] = gradients_pcab
+    return onsite_sab, derivatives
 
 
-def _hopping_of_pairs(law: HoppingLaw, d_p3, species_p2):
-    """Blocks and gradients of all pairs; the list is padded with pairs out of range."""
-    x, y = species_p2.T
-    strength_p5 = np.column_stack(
-        [
-            law.strength_xyi[x, y, 0],
-            law.strength_xyi[x, y, 1],
-            law.strength_xyi[y, x, 1],
-            law.strength_xyi[x, y, 2:],
-        ]
-    )
-    count = len(d_p3)
-    missing = max(_SMALLEST_PAD, 1 << (count - 1).bit_length()) - count
-    blocks, gradients = _over_pairs(
-        np.pad(d_p3, ((0, missing), (0, 0)), constant_values=2 * law.cutoff),
-        np.pad(strength_p5, ((0, missing), (0, 0))),
-        np.pad(law.exponent_xy[x, y], (0, missing)),
-        np.array([law.reference, law.onset, law.cutoff]),
-    )
-    return np.asarray(blocks)[:count], np.asarray(gradients)[:count]
+def _flat(frame: _Frame, array):
+    """Join the axes of atom and orbital; None stays None."""
+    size = frame.shape[0] * frame.shape[1]
+    return None if array is None else array.reshape(*array.shape[:-4], size, size)
+
+
+def _doubled(array):
+    """Each orbital once for each spin, spin fastest."""
+    *batch, size, _ = array.shape
+    return np.einsum("...ab,st->...asbt", array, np.eye(2)).reshape(*batch, 2 * size, 2 * size)
+
+
+def _with_spin_orbit(frame: _Frame, energy, electrons: Electrons):
+    """Add lambda L.S of every atom to R = 0; the Hamiltonian becomes complex."""
+    energy = energy.astype(complex)
+    size = 2 * frame.orbitals
+    for s, x in enumerate(frame.species_s):
+        of_atom = slice(s * size, (s + 1) * size)
+        block = spin_orbit(electrons.basis, electrons.spin_orbit_xu[x])
+        energy[frame.home, of_atom, of_atom] += block
+    return energy
