@@ -7,7 +7,9 @@ from material_blocks import make_block
 
 from ephforge.core.blocks import block_variables, on_grid
 from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import write
+from ephforge.core.netcdf import read, write
+from ephforge.dataset.index import Index, columns_of, write_index
+from ephforge.dataset.rows import row_of
 from ephforge.model.codec import Codec
 
 PROTOTYPES = ("fcc", "diamond", "zincblende", "cscl")
@@ -58,13 +60,33 @@ def blocks(prototypes=PROTOTYPES, count=24):
     return found
 
 
+def write_dataset(folder, materials):
+    """One shard and its index; materials are (block, split) or (block, split, more attributes)."""
+    groups = {}
+    for block, _, *more in materials:
+        variables, attributes = block_variables(block)
+        attributes |= {"status": "accepted", "reason": ""} | block.labels
+        groups[block.name] = (variables, attributes | (more[0] if more else {}))
+    shard = folder / "shard.nc"
+    write(shard, "coupling", {}, {}, groups)
+    found = read(shard, "coupling").groups
+    rows = [row_of(block.name, found[block.name]) for block, *_ in materials]
+    fingerprints = [np.frombuffer(row["fingerprint"], np.uint8) for row in rows]
+    index = Index(
+        [row["name"] for row in rows],
+        [shard],
+        np.zeros(len(rows), int),
+        [split for _, split, *_ in materials],
+        columns_of(rows),
+        np.array(fingerprints),
+    )
+    write_index(folder / "dataset.nc", index, {})
+    return str(folder / "dataset.nc")
+
+
 def write_inputs(folder, materials, real=("diamond", "cscl")):
     """Paths of a dataset and of real materials whose grid is slightly asymmetric."""
-    groups = {}
-    for block, split in materials:
-        variables, attributes = block_variables(block)
-        groups[block.name] = (variables, attributes | {"split": split})
-    write(folder / "dataset.nc", "dataset", {}, {}, groups)
+    write_dataset(folder, materials)
     paths = []
     for i, prototype in enumerate(real):
         block = make_block(prototype, 900 + i, family="first-principles", **MESHES)

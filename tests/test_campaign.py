@@ -140,6 +140,7 @@ def test_more_materials_run_the_new_shards_and_the_fan_in_only(changed):
     assert {p for p in before if after[p] != before[p]} == {
         "results/dataset/dataset.nc",
         "results/dataset/card.json",
+        "results/dataset/card.md",
     }
 
 
@@ -159,7 +160,7 @@ def test_a_damaged_shard_is_named_and_nothing_else_is_lost(changed, junk):
     assert len(user_lines((changed.folder / "logs/dataset.log").read_text(), shard)) == 1
     after = contents(changed)
     # a failed rule loses its own outputs; everything before and after it stays
-    lost = {"results/dataset/dataset.nc", "results/dataset/card.json"}
+    lost = {f"results/dataset/{name}" for name in ("dataset.nc", "card.json", "card.md")}
     assert set(before) - set(after) == lost
     assert {p for p in after if after[p] != before[p]} == {shard}
 

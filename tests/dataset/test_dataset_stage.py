@@ -12,7 +12,12 @@ from ephforge.core.netcdf import write
 from ephforge.dataset.splits import read_split, read_splits
 from ephforge.dataset.stage import run
 
-OPTIONS = {"validation_fraction": 0.2, "test_fraction": 0.2}
+OPTIONS = {
+    "validation_fraction": 0.2,
+    "test_fraction": 0.2,
+    "largest_orbits": 450,
+    "largest_modes": 12,
+}
 PROVENANCE = {"stage": "dataset", "options": OPTIONS, "code": "0"}
 PROTOTYPES = ["fcc", "diamond", "zincblende", "rocksalt"]
 SHARD = {
@@ -43,9 +48,9 @@ def write_shard(folder, first, last, names=None, stem=None):
     return str(path)
 
 
-def call(folder, shards):
+def call(folder, shards, options=OPTIONS):
     dataset, card = folder / "dataset.nc", folder / "card.json"
-    run(shards, str(dataset), str(card), OPTIONS, 1, PROVENANCE)
+    run(shards, str(dataset), str(card), str(folder / "card.md"), options, 1, PROVENANCE)
     return dataset, json.loads(card.read_text())
 
 

@@ -6,13 +6,12 @@ import json
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from learning_files import provenance
+from learning_files import provenance, write_dataset
 from material_blocks import make_block
 from small_networks import SMALL
 
-from ephforge.core.blocks import block_variables
 from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import read, write
+from ephforge.core.netcdf import read
 from ephforge.model.codec import load_codec
 from ephforge.train import stage
 
@@ -46,13 +45,8 @@ class Synchronous(ocp.CheckpointManager):
 
 def run(folder, materials=MATERIALS, options=OPTIONS):
     """Contents of autoencoder.nc and of history.json."""
-    groups = {}
-    for block, split in materials:
-        variables, attributes = block_variables(block)
-        groups[block.name] = (variables, attributes | {"split": split})
-    write(folder / "dataset.nc", "dataset", {}, {}, groups)
     stage.run(
-        str(folder / "dataset.nc"),
+        write_dataset(folder, materials),
         str(folder / "autoencoder.nc"),
         str(folder / "history.json"),
         str(folder / "checkpoints"),

@@ -2,19 +2,20 @@
 
 
 rule dataset:
-    """Check all shards, split the materials by family, write the dataset and its card."""
+    """Check all shards, split the materials by family, write the index and the card."""
     input:
         shards=expand("results/coupling/{shard}.nc", shard=SHARDS),
     output:
         dataset="results/dataset/dataset.nc",
         card="results/dataset/card.json",
+        text="results/dataset/card.md",
     log:
         "logs/dataset.log",
     benchmark:
         "benchmarks/dataset.tsv"
     threads: 1
     resources:
-        mem_mb=lambda _, attempt: 16_000 * attempt,
+        mem_mb=lambda _, attempt: 4_000 * attempt,
         runtime=lambda _, attempt: 60 * attempt,
     params:
         call="ephforge.dataset.stage:run",
@@ -28,6 +29,7 @@ rule dataset:
 rule train:
     """Train the autoencoder on the training split; a killed run resumes from its checkpoint."""
     input:
+        rules.dataset.input.shards,  # where the dataset points to
         dataset=rules.dataset.output.dataset,
     output:
         autoencoder="results/train/autoencoder.nc",

@@ -13,6 +13,8 @@ import json
 import math
 import os
 import platform
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,23 +106,12 @@ def read(path: str | Path, kind: str) -> Contents:
       EphforgeError: the file is absent, not NetCDF-4, of another kind, unfinished or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise EphforgeError(f"{path}: no such file, expected a {kind} file")
     digest = hashlib.sha256()
-    try:
-        with netCDF4.Dataset(path) as file:
-            file.set_auto_mask(False)
-            contents = _take(file, digest)
-            for name in sorted(file.groups):
-                digest.update(name.encode())
-                contents.groups[name] = _take(file.groups[name], digest)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise EphforgeError(
-            f"{path}: not a readable NetCDF-4 file ({error}); remove it and run again"
-        ) from error
-    if contents.attributes.get("kind") != kind:
-        found = contents.attributes.get("kind", "none")
-        raise EphforgeError(f"{path}: expected a file of kind '{kind}', found '{found}'")
+    with _opened(path, kind) as file:
+        contents = _take(file, digest)
+        for name in sorted(file.groups):
+            digest.update(name.encode())
+            contents.groups[name] = _take(file.groups[name], digest)
     whole = contents.attributes.get("completed") == 1
     if not whole or contents.attributes.get("checksum") != digest.hexdigest():
         raise EphforgeError(
@@ -128,6 +119,50 @@ def read(path: str | Path, kind: str) -> Contents:
             "remove it and run again"
         )
     return contents
+
+
+def read_groups(path: str | Path, kind: str, names: Iterable[str]) -> Iterator[Contents]:
+    """Some groups of a file, one at a time and in the order given.
+
+    The checksum of a file is that of all its groups; whoever reads some of them compares each
+    with a `fingerprint` taken when the whole file was read.
+
+    Raises:
+      EphforgeError: the file is absent, not NetCDF-4 or of another kind, or lacks a group.
+    """
+    path = Path(path)
+    with _opened(path, kind) as file:
+        for name in names:
+            if name not in file.groups:
+                raise EphforgeError(f"{path}: no group '{name}'; remove the file and run again")
+            yield _take(file.groups[name], hashlib.sha256())
+
+
+def fingerprint(contents: Contents) -> bytes:
+    """SHA-256 (32 bytes) of the arrays of a group and of its attributes."""
+    digest = hashlib.sha256()
+    for name in sorted(contents.variables):
+        _digest_array(digest, name, contents.variables[name])
+    digest.update(json.dumps(contents.attributes, sort_keys=True).encode())
+    return digest.digest()
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[netCDF4.Dataset]:
+    """The file of a kind; whatever the library says against it is one line for the user."""
+    if not path.is_file():
+        raise EphforgeError(f"{path}: no such file, expected a {kind} file")
+    try:
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_mask(False)
+            found = file.kind if "kind" in file.ncattrs() else "none"
+            if found != kind:
+                raise EphforgeError(f"{path}: expected a file of kind '{kind}', found '{found}'")
+            yield file
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise EphforgeError(
+            f"{path}: not a readable NetCDF-4 file ({error}); remove it and run again"
+        ) from error
 
 
 def versions() -> dict[str, str]:

@@ -13,11 +13,16 @@ def write_record(path: str | Path, values: dict) -> None:
 
     Package versions go in as "versions", as they do into every NetCDF file.
     """
+    values = values | {"versions": versions()}
+    write_text(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text under a temporary name and rename it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    values = values | {"versions": versions()}
-    temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
+    temporary.write_text(text)
     os.replace(temporary, path)
 
 

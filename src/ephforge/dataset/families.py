@@ -10,6 +10,7 @@ import numpy as np
 from ephforge.core.errors import EphforgeError
 
 SPLITS = ("train", "validation", "test")
+ASIDE = "aside"  # larger materials: in the database, but not learnt from
 
 
 def split_families(
