@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import spglib
 from analytic import fcc, zincblende
+from scipy.linalg import eigh
 
+from ephforge.core.realspace import Crystal
 from ephforge.core.rng import generator
 from ephforge.electrons.bases import SHELLS
 from ephforge.electrons.draw import draw
 from ephforge.electrons.hopping import assemble
 from ephforge.electrons.neighbours import nearest_distance, neighbours
+from ephforge.electrons.spectrum import bloch_sums
 
 EVERYTHING = {
     "overlap": 1.0,
@@ -31,6 +35,12 @@ def shaken():
     crystal = zincblende()
     moves = np.array([[0.05, -0.1, 0.02], [0.1, 0.03, -0.07]])
     return replace(crystal, positions=crystal.positions + moves)
+
+
+def hcp():
+    cell = 3.0 * np.array([[1, 0, 0], [-0.5, np.sqrt(0.75), 0], [0, 0, 1.63]])
+    positions = np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]) @ cell
+    return Crystal(cell, positions, np.array([22, 22]), np.array([48.0, 48.0]))
 
 
 def row(hopping, cell):
@@ -87,6 +97,27 @@ def test_hermitian_and_derivatives_odd(basis):
             np.testing.assert_allclose(odd[back], -odd[r].transpose(0, 2, 1), atol=1e-13)
     field = coupling.crystal_field
     np.testing.assert_allclose(field, field.swapaxes(-1, -2), atol=1e-13)
+
+
+@pytest.mark.parametrize("spin_orbit", [0.0, 1.0])
+@pytest.mark.parametrize("crystal", [zincblende(), fcc(), hcp()], ids=["td", "oh", "d6h"])
+def test_bands_have_the_symmetry_of_the_crystal(crystal, spin_orbit):
+    electrons = drawn(crystal, "sp3d5", spin_orbit=spin_orbit)
+    hopping, _ = assemble(crystal, electrons)
+    fractional = crystal.positions @ np.linalg.inv(crystal.cell)
+    rotations = spglib.get_symmetry((crystal.cell, fractional, crystal.numbers))["rotations"]
+    assert len(rotations) == (48 if len(crystal.numbers) == 1 else 24)
+    k_3 = np.array([0.13, 0.29, -0.41])
+    k_k3 = np.array([np.linalg.inv(w).T @ k_3 for w in rotations])
+    energy_kab = bloch_sums(k_k3, hopping.cells, hopping.energy)
+    overlap_kab = bloch_sums(k_k3, hopping.cells, hopping.overlap)
+    energy_kn = np.array(
+        [eigh(h, s, eigvals_only=True) for h, s in zip(energy_kab, overlap_kab, strict=True)]
+    )
+    np.testing.assert_allclose(
+        energy_kn, np.broadcast_to(energy_kn[0], energy_kn.shape), atol=1e-10
+    )
+    assert np.abs(energy_kab - energy_kab[0]).max() > 0.1  # the matrices themselves do turn
 
 
 def test_spin_doubles_every_orbital_and_keeps_the_rest():

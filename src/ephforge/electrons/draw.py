@@ -52,20 +52,19 @@ def draw(
     has = {name: generator.random() < options[name] for name in _PARTS}
     is_anion_s = np.zeros(len(crystal.numbers), bool) if charges_s is None else charges_s < 0
     wanted = _kind(generator, options, bool(is_anion_s.any()))
+    spare = None
     for _ in range(ATTEMPTS):
         electrons = _electrons(generator, crystal, basis, form, has, is_anion_s)
         electrons, energy_kn = _positive(crystal, electrons)
-        if is_anion_s.any():
-            count = _anion_electrons(basis, is_anion_s)
-            if filling.fill(energy_kn, count).kind == wanted:
-                break
-        elif counts := filling.counts_of_kind(energy_kn, wanted):
-            count = int(generator.choice(counts))
-            break
-    else:
-        if not is_anion_s.any():
-            count = int(generator.choice(_possible_counts(energy_kn)))
-    return electrons._replace(count=count)
+        counts_of = _counts_of_kinds(energy_kn, basis, is_anion_s)
+        if counts_of[wanted]:
+            return electrons._replace(count=int(generator.choice(counts_of[wanted])))
+        # next best is a gap of the other size, from the first draw that has one
+        gapped = counts_of[filling.SEMICONDUCTOR] or counts_of[filling.INSULATOR]
+        if spare is None or (gapped and not spare[1]):
+            spare = electrons, gapped, counts_of[filling.METAL]
+    electrons, gapped, metallic = spare
+    return electrons._replace(count=int(generator.choice(gapped or metallic)))
 
 
 _PARTS = ("overlap", "crystal_field", "spin_orbit")
@@ -95,17 +94,14 @@ def _kind(generator: np.random.Generator, options: dict, is_ionic: bool) -> str:
     return filling.SEMICONDUCTOR if share < metals + semiconductors else filling.INSULATOR
 
 
-def _possible_counts(energy_kn) -> list[int]:
-    """Electrons per cell that open a gap; if none does, those of a metal."""
-    for kind in (filling.SEMICONDUCTOR, filling.INSULATOR, filling.METAL):
-        if counts := filling.counts_of_kind(energy_kn, kind):
-            return counts
-    raise AssertionError("an odd number of electrons always makes a metal")
-
-
-def _anion_electrons(basis: str, is_anion_s: Bool[np.ndarray, " s"]) -> int:
-    """Electrons that fill s, and p where the basis has it, of every anion."""
-    return int(is_anion_s.sum()) * (2 if basis == "s" else 8)
+def _counts_of_kinds(energy_kn, basis: str, is_anion_s) -> dict[str, list[int]]:
+    """Electrons per cell that make each kind of solid; ions have one number, filled anions."""
+    kinds = (filling.METAL, filling.SEMICONDUCTOR, filling.INSULATOR)
+    if not is_anion_s.any():
+        return {kind: filling.counts_of_kind(energy_kn, kind) for kind in kinds}
+    count = int(is_anion_s.sum()) * (2 if basis == "s" else 8)
+    found = filling.fill(energy_kn, count).kind
+    return {kind: [count] * (kind == found) for kind in kinds}
 
 
 def _electrons(generator, crystal: Crystal, basis, form, has, is_anion_s) -> Electrons:

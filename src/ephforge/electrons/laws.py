@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from ephforge.electrons.slater_koster import slater_koster
 
-_SMALLEST_PAD = 64  # pairs; longer lists are padded to powers of two, so few shapes compile
+_CHUNK = 128  # pairs; one shape compiles for each basis, whatever the crystal
 
 
 class Law(NamedTuple):
@@ -85,22 +85,17 @@ def _over_pairs(d_p3, strength_puvm, power_puv, decay_puv, shape_4, basis):
 def over_pairs(
     law: Law, d_p3: Float[np.ndarray, "p 3"], species_p2: Int[np.ndarray, "p 2"], basis: str
 ) -> tuple[Float[np.ndarray, "p o o"], Float[np.ndarray, "p 3 o o"]]:
-    """Blocks of all pairs, and their derivatives with each component of d.
-
-    The list is padded with pairs out of range.
-    """
-    x, y = species_p2.T
-    missing = max(_SMALLEST_PAD, 1 << (len(d_p3) - 1).bit_length()) - len(d_p3)
-
-    def padded(values_p, **fill):
-        return np.pad(values_p, [(0, missing)] + [(0, 0)] * (values_p.ndim - 1), **fill)
-
-    blocks, gradients = _over_pairs(
-        padded(d_p3, constant_values=2 * law.cutoff),
-        padded(law.strength_xyuvm[x, y]),
-        padded(law.power_xyuv[x, y]),
-        padded(law.decay_xyuv[x, y]),
-        np.array([law.curvature, law.reference, law.onset, law.cutoff]),
-        basis,
-    )
-    return np.asarray(blocks)[: len(d_p3)], np.asarray(gradients)[: len(d_p3)]
+    """Blocks of all pairs, and their derivatives with each component of d."""
+    count = len(d_p3)
+    missing = -count % _CHUNK
+    x, y = np.pad(species_p2, ((0, missing), (0, 0))).T
+    # the last chunk is filled up with pairs out of range
+    d_p3 = np.pad(d_p3, ((0, missing), (0, 0)), constant_values=2 * law.cutoff)
+    per_pair = (d_p3, law.strength_xyuvm[x, y], law.power_xyuv[x, y], law.decay_xyuv[x, y])
+    shape_4 = np.array([law.curvature, law.reference, law.onset, law.cutoff])
+    chunks = [
+        _over_pairs(*(values[start : start + _CHUNK] for values in per_pair), shape_4, basis)
+        for start in range(0, count, _CHUNK)
+    ]
+    blocks_pab, gradients_pcab = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    return blocks_pab[:count], gradients_pcab[:count]
