@@ -1,25 +1,37 @@
 """Draws: addressed by number, inside their laws, never a reserved material."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from ephforge.config import Lattice
 from ephforge.core.errors import EphforgeError
 from ephforge.lattice.draw import draw
-from ephforge.lattice.prototypes import PROTOTYPES
+from ephforge.lattice.prototype_table import PROTOTYPES
 
-OPTIONS = Lattice()
+OPTIONS = Lattice().model_dump()
 RESERVED = ({11}, {12}, {5, 7}, {5, 33}, {31, 33})
 
 
-def draws(count, prototypes=OPTIONS.prototypes, potentials=OPTIONS.potentials):
-    return [draw(9, i, list(prototypes), list(potentials), 0.03) for i in range(count)]
+def draws(count, **changes):
+    return [draw(9, i, OPTIONS | changes) for i in range(count)]
 
 
-def test_every_compatible_pair_turns_up_and_no_other():
-    found = {(draft.prototype, draft.potential) for draft in draws(1500)}
-    allowed = {(name, p) for name, entry in PROTOTYPES.items() for p in entry.potentials}
-    assert found == allowed
+def test_pairs_are_drawn_alike_and_no_other():
+    few = {"prototypes": ["fcc", "zincblende", "hcp"], "potentials": ["emt", "morse"]}
+    found = Counter((d.prototype.name, d.potential) for d in draws(1000, **few))
+    allowed = {(x, p) for x in few["prototypes"] for p in few["potentials"]}
+    allowed = {(x, p) for x, p in allowed if p in PROTOTYPES[x].potentials}
+    assert set(found) == allowed
+    assert len(allowed) == 5
+    assert min(found.values()) > 0.75 * 200
+
+
+def test_whole_table_is_drawn():
+    found = {d.prototype.name for d in draws(2000)}
+    drawable = {x for x, p in PROTOTYPES.items() if set(p.potentials) & set(OPTIONS["potentials"])}
+    assert found == drawable
 
 
 def test_reserved_materials_are_never_drawn():
@@ -28,20 +40,30 @@ def test_reserved_materials_are_never_drawn():
     assert not any(species in RESERVED for species in drawn)
 
 
-def test_arrays_fit_the_structure_type():
-    for draft in draws(60):
-        species = np.array(PROTOTYPES[draft.prototype].species)
+def test_arrays_fit_the_structure():
+    for draft in draws(200):
+        species = np.array(draft.prototype.species)
         assert len(draft.numbers) == len(draft.masses) == len(species)
         assert len(set(draft.numbers.tolist())) == species.max() + 1
-        assert abs(draft.strain) <= 0.03
+        assert abs(draft.strain) <= OPTIONS["strain"]
         assert draft.masses.min() > 4
 
 
+def test_layers_are_stretched_never_compressed():
+    layers = draws(60, prototypes=["triangular_layer", "mos2_layer"])
+    assert min(draft.strain for draft in layers) >= OPTIONS["strain"] / 3
+
+
+def test_variants_only_where_asked():
+    assert {d.prototype.variant for d in draws(200, variants=0.0)} == {"ideal"}
+    assert {"ideal", "ordered"} <= {d.prototype.variant for d in draws(200)}
+
+
 def test_order_of_names_does_not_matter():
-    backwards = draws(20, OPTIONS.prototypes[::-1], OPTIONS.potentials[::-1])
-    assert [str(draft) for draft in backwards] == [str(draft) for draft in draws(20)]
+    names = {key: OPTIONS[key][::-1] for key in ("prototypes", "potentials")}
+    assert [str(draft) for draft in draws(20, **names)] == [str(draft) for draft in draws(20)]
 
 
 def test_nothing_compatible_is_a_clear_error():
     with pytest.raises(EphforgeError, match=r"diamond.*emt"):
-        draw(1, 0, ["diamond"], ["emt"], 0.0)
+        draw(1, 0, OPTIONS | {"prototypes": ["diamond"], "potentials": ["emt"]})

@@ -7,13 +7,16 @@ from ephforge.config import Lattice
 from ephforge.core import netcdf
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_points
-from ephforge.core.realspace import ForceConstants, read_crystal, read_force_constants
+from ephforge.core.realspace import Crystal, ForceConstants, read_crystal, read_force_constants
 from ephforge.core.units import MEV
 from ephforge.lattice.draw import Draft
 from ephforge.lattice.material import make
+from ephforge.lattice.prototype_table import PROTOTYPES
+from ephforge.lattice.prototypes import crystal_system
 from ephforge.lattice.rejection import FLOPPY, IMAGINARY, REASONS, Rejected
-from ephforge.lattice.stability import require_stable
+from ephforge.lattice.stability import energies, irreducible, require_stable
 from ephforge.lattice.stage import run
+from ephforge.lattice.timing import Clock
 from ephforge.phonons.modes import energies_at
 
 OPTIONS = Lattice().model_dump()
@@ -31,6 +34,10 @@ def test_shard_has_a_row_for_each_material(shard):
     assert sorted(shard.groups) == [f"{i:06d}" for i in range(24)]
     assert shard.attributes["wall_seconds"] > 0
     assert shard.attributes["options"] == OPTIONS
+    seconds = shard.attributes["seconds"]
+    assert set(seconds) >= {"draw", "relax", "force_constants", "stability"}
+    assert 0.5 * shard.attributes["wall_seconds"] < sum(seconds.values())
+    assert sum(seconds.values()) <= shard.attributes["wall_seconds"]
     for group in shard.groups.values():
         if group.attributes["status"] == "accepted":
             assert group.attributes["reason"] == ""
@@ -40,6 +47,9 @@ def test_shard_has_a_row_for_each_material(shard):
             assert group.attributes["reason"] in REASONS
             assert group.attributes["detail"]
             assert not group.variables
+        assert group.attributes["system"] == crystal_system(group.attributes["space_group"])
+        assert group.attributes["variant"] in ("ideal", "ordered", "distorted")
+        assert group.attributes["stabilised"] in ("", "condensed", "compressed")
         assert group.attributes["parameters"]["length_scale"] > 0
 
 
@@ -49,7 +59,9 @@ def test_accepted_materials_are_stable_on_another_mesh(shard):
     for group in accepted:
         found = read_force_constants(group.variables)
         crystal = read_crystal(group.variables)
-        energies = energies_at(mesh_points((4, 4, 4)), found, crystal.masses) * MEV
+        is_layer = PROTOTYPES[group.attributes["prototype"]].is_layer
+        mesh = (4, 4, 1 if is_layer else 4)
+        energies = energies_at(mesh_points(mesh), found, crystal.masses) * MEV
         assert np.abs(energies[0, :3]).max() < 0.05
         assert energies[1:].min() > OPTIONS["imaginary_tolerance"]
 
@@ -67,7 +79,12 @@ def test_same_material_in_another_shard(shard, tmp_path):
 def draft_of(prototype, potential, parameters, numbers, masses):
     scales = {"length_scale": 1.0, "energy_scale": 1.0}
     return Draft(
-        prototype, potential, np.array(numbers), np.array(masses), scales | parameters, 0.0
+        PROTOTYPES[prototype],
+        potential,
+        np.array(numbers),
+        np.array(masses),
+        scales | parameters,
+        0.0,
     )
 
 
@@ -75,7 +92,7 @@ def test_lennard_jones_bcc_is_rejected():
     """It shears into fcc: a known instability of pair potentials with steep cores."""
     parameters = {"start": 2.8, "epsilon": [[0.3]], "sigma": [[2.5]], "cutoff": 5.8}
     with pytest.raises(Rejected) as caught:
-        make(draft_of("bcc", "lennard_jones", parameters, [50], [118.7]), 0.01, 0.1)
+        make(draft_of("bcc", "lennard_jones", parameters, [50], [118.7]), 0.01, 0.1, Clock())
     assert caught.value.reason == IMAGINARY
 
 
@@ -85,7 +102,7 @@ def test_scales_are_units_of_the_potential():
     scaled = draft_of(
         "fcc", "emt", {"start": None, "length_scale": 1.1, "energy_scale": 0.8}, [47], [107.9]
     )
-    one, other = make(plain, 0.01, 0.1), make(scaled, 0.01, 0.1)
+    one, other = (make(draft, 0.01, 0.1, Clock()) for draft in (plain, scaled))
     np.testing.assert_allclose(other.crystal.cell, 1.1 * one.crystal.cell, rtol=1e-12)
     q = np.array([[0.3, 0.1, 0.2]])
     before = energies_at(q, one.force_constants, plain.masses)
@@ -98,14 +115,34 @@ def test_zero_modes_away_from_gamma_are_rejected():
     cells = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0]])
     phi = np.zeros((3, 1, 3, 1, 3))
     phi[:, 0, 0, 0, 0] = [2.0, -1.0, -1.0]
+    crystal = Crystal(np.diag([2.0, 2.1, 2.2]), np.zeros((1, 3)), np.array([20]), np.array([20.0]))
     with pytest.raises(Rejected) as caught:
-        require_stable(ForceConstants(cells, phi), np.array([20.0]), 0.1)
+        require_stable(crystal, ForceConstants(cells, phi), 0.1)
     assert caught.value.reason == FLOPPY
 
 
 def test_too_many_rejections_fail_the_shard(tmp_path):
     path = tmp_path / "000000-000004.nc"
-    options = Lattice(prototypes=["bcc"], potentials=["rgl"], max_rejected=0.2).model_dump()
+    options = Lattice(
+        prototypes=["bcc"], potentials=["rgl"], variants=0, max_rejected=0.2
+    ).model_dump()
     with pytest.raises(EphforgeError, match=r"-000004\.nc: \d of 4 materials rejected \(imag"):
         run(str(path), 0, 4, 5, options, PROVENANCE)
     assert not path.exists()
+
+
+def test_irreducible_points_see_the_lowest_mode_of_the_whole_mesh(shard):
+    accepted = [g for g in shard.groups.values() if g.attributes["status"] == "accepted"]
+    for group in accepted[:6]:
+        found, crystal = read_force_constants(group.variables), read_crystal(group.variables)
+        mesh = (4, 4, 4)
+        few = irreducible(crystal, mesh)
+        whole = energies_at(mesh_points(mesh), found, crystal.masses)
+        np.testing.assert_allclose(
+            np.unique(np.round(energies(few, found, crystal.masses)[:, -1] * MEV, 1)),
+            np.unique(np.round(whole[:, -1] * MEV, 1)),
+            atol=0.11,
+        )
+        np.testing.assert_allclose(
+            energies(mesh_points(mesh), found, crystal.masses), whole, atol=1e-7
+        )

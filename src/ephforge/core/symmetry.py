@@ -33,6 +33,37 @@ class Orbits(NamedTuple):
     partner_o: Int[np.ndarray, " o"]
 
 
+class Operations(NamedTuple):
+    """Space group of a crystal: Cartesian rotations, where each takes each atom, the number.
+
+    Pure translations by less than a cell are among them where the cell is not primitive.
+    """
+
+    rotation_g33: Float[np.ndarray, "g 3 3"]
+    image_gs: Int[np.ndarray, "g s"]
+    space_group: int
+
+
+def operations(
+    cell_33: Float[np.ndarray, "3 3"],
+    positions_s3: Float[np.ndarray, "s 3"],
+    species_s: Int[np.ndarray, " s"],
+    tolerance: float = SYMMETRY_TOLERANCE,
+) -> Operations:
+    """Space group of a crystal; tolerance in angstrom."""
+    inverse_33 = np.linalg.inv(cell_33)
+    fractional_s3 = positions_s3 @ inverse_33
+    found = spglib.get_symmetry_dataset((cell_33, fractional_s3, species_s), symprec=tolerance)
+    moved_gs3 = fractional_s3 @ found.rotations.swapaxes(-1, -2) + found.translations[:, None]
+    between_gst3 = moved_gs3[:, :, None] - fractional_s3
+    between_gst3 -= np.rint(between_gst3)
+    distance_gst = np.linalg.norm(between_gst3 @ cell_33, axis=-1)
+    is_like_st = species_s[:, None] == species_s[None, :]
+    image_gs = np.argmin(np.where(is_like_st, distance_gst, np.inf), axis=-1)
+    rotation_g33 = cell_33.T @ found.rotations @ inverse_33.T
+    return Operations(rotation_g33, image_gs, int(found.number))
+
+
 def reciprocal_operations(
     cell: Float[np.ndarray, "3 3"],
     positions: Float[np.ndarray, "s 3"],
@@ -53,6 +84,17 @@ def reciprocal_operations(
     rotations = np.asarray(found["rotations"])
     reciprocal = np.rint(np.linalg.inv(rotations).swapaxes(-1, -2)).astype(int)
     return np.unique(np.concatenate([reciprocal, -reciprocal]), axis=0)
+
+
+def space_group_operations(
+    cell: Float[np.ndarray, "3 3"],
+    positions: Float[np.ndarray, "s 3"],
+    numbers: Int[np.ndarray, " s"],
+) -> tuple[Int[np.ndarray, "g 3 3"], Float[np.ndarray, "g 3"]]:
+    """W and w of the operations x -> W x + w of fractional positions; arguments as above."""
+    fractional = positions @ np.linalg.inv(cell)
+    found = spglib.get_symmetry((cell, fractional, numbers), symprec=SYMMETRY_TOLERANCE)
+    return np.asarray(found["rotations"], dtype=int), np.asarray(found["translations"])
 
 
 def space_group(

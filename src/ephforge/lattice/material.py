@@ -5,13 +5,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase.data import covalent_radii, reference_states
 
-from ephforge.core.realspace import Crystal, ForceConstants
+from ephforge.core.realspace import Crystal, ForceConstants, LongRange
+from ephforge.core.symmetry import operations
 from ephforge.lattice.draw import Draft
 from ephforge.lattice.force_constants import force_constants
 from ephforge.lattice.forces import Potential
-from ephforge.lattice.prototypes import PROTOTYPES, structure
-from ephforge.lattice.relax import cutoff_between_shells, relax
+from ephforge.lattice.freedom import freedom
+from ephforge.lattice.prototypes import structure
+from ephforge.lattice.relax import cutoff_between_shells, relax, settle
 from ephforge.lattice.stability import require_stable
+from ephforge.lattice.timing import Clock
 
 
 class Material(NamedTuple):
@@ -19,40 +22,54 @@ class Material(NamedTuple):
 
     crystal: Crystal
     force_constants: ForceConstants
+    long_range: LongRange | None
     parameters: dict[str, Any]
+    space_group: int
 
 
-def make(draft: Draft, displacement: float, imaginary_tolerance: float) -> Material:
+def make(draft: Draft, displacement: float, imaginary_tolerance: float, clock: Clock) -> Material:
     """Turn a draft into a relaxed, strained, stable crystal with force constants.
 
     Args:
       displacement: finite difference step, angstrom (in units of the potential).
       imaginary_tolerance: meV.
+      clock: adds up the seconds of each step.
 
     Raises:
       Rejected: with the reason, wherever it fails.
     """
-    prototype = PROTOTYPES[draft.prototype]
-    potential = Potential(draft.potential, draft.parameters)
-    expected = _expected_neighbour(draft) / prototype.neighbour
-    relaxed = relax(prototype, draft.numbers, potential, expected)
-    cell_33, positions_s3 = structure(prototype, relaxed.length, relaxed.ratio)
-    cell_33, positions_s3 = (1 + draft.strain) * cell_33, (1 + draft.strain) * positions_s3
-    parameters = draft.parameters
-    if "cutoff" in parameters:
-        cutoff = cutoff_between_shells(cell_33, positions_s3, parameters["cutoff"], displacement)
-        parameters = parameters | {"cutoff": cutoff}
-    found, _ = force_constants(
-        cell_33, positions_s3, draft.numbers, Potential(draft.potential, parameters), displacement
-    )
-    length, unit = parameters["length_scale"], parameters["energy_scale"]
-    found = ForceConstants(found.cells, found.phi * (unit / length**2))
-    require_stable(found, draft.masses, imaginary_tolerance)
-    crystal = Crystal(length * cell_33, length * positions_s3, draft.numbers, draft.masses)
-    parameters = parameters | {"relaxed_length": length * relaxed.length}
-    if relaxed.ratio is not None:
-        parameters |= {"relaxed_ratio": relaxed.ratio}
-    return Material(crystal, found, parameters)
+    prototype, parameters = draft.prototype, draft.parameters
+    with clock("relax"):
+        guess = structure(prototype, _expected_neighbour(draft) / prototype.neighbour)
+        found = operations(*guess, np.array(prototype.species))
+        free = freedom(found, prototype.is_layer)
+        cell_33, positions_s3 = guess
+        if "reference" not in parameters:  # else the guess is the equilibrium
+            potential = Potential(draft.potential, parameters)
+            cell_33, positions_s3 = relax(*guess, draft.numbers, potential, free)
+            factor = 1 + draft.strain
+            cell_33, positions_s3 = factor * cell_33, factor * positions_s3
+            if "cutoff" in parameters:
+                cutoff = cutoff_between_shells(
+                    cell_33, positions_s3, parameters["cutoff"], displacement
+                )
+                parameters = parameters | {"cutoff": cutoff}
+            potential = Potential(draft.potential, parameters)
+            positions_s3 = settle(cell_33, positions_s3, draft.numbers, potential, free)
+    with clock("force_constants"):
+        short, long_range = force_constants(
+            cell_33,
+            positions_s3,
+            draft.numbers,
+            Potential(draft.potential, parameters),
+            displacement,
+        )
+    with clock("stability"):
+        length, unit = parameters["length_scale"], parameters["energy_scale"]
+        short = ForceConstants(short.cells, short.phi * (unit / length**2))
+        crystal = Crystal(length * cell_33, length * positions_s3, draft.numbers, draft.masses)
+        require_stable(crystal, short, imaginary_tolerance, prototype.is_layer)
+    return Material(crystal, short, long_range, parameters, found.space_group)
 
 
 def _expected_neighbour(draft: Draft) -> float:

@@ -4,19 +4,23 @@ A rejected material is a row of its shard with one of these reasons, never a cra
 """
 
 OUT_OF_BOUNDS = "relaxation out of bounds"
+UNSETTLED = "relaxation does not settle"
 REFUSED = "potential refused the structure"
 NOT_FINITE = "energy or forces not finite"
 RESIDUAL_FORCES = "residual forces"
 SHELL_AT_CUTOFF = "neighbour shell at the cutoff"
+CROWDED = "atoms too close"
 IMAGINARY = "imaginary modes"
 FLOPPY = "modes without restoring force"
 
 REASONS = (
     OUT_OF_BOUNDS,
+    UNSETTLED,
     REFUSED,
     NOT_FINITE,
     RESIDUAL_FORCES,
     SHELL_AT_CUTOFF,
+    CROWDED,
     IMAGINARY,
     FLOPPY,
 )

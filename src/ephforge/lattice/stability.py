@@ -1,19 +1,32 @@
-"""Stability verdict: do all phonons of a mesh have a restoring force?"""
+"""Stability verdict: do all phonons of a mesh have a restoring force?
+
+One q point of each symmetry orbit is enough.  In NumPy, because a compiled kernel for each
+number of cells, atoms and points would cost more than the verdict.
+"""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float, Int
 
-from ephforge.core.kpoints import mesh_points
-from ephforge.core.realspace import ForceConstants
-from ephforge.core.units import MEV
+from ephforge.core.kpoints import mesh_indices, point_number
+from ephforge.core.realspace import Crystal, ForceConstants
+from ephforge.core.symmetry import reciprocal_operations
+from ephforge.core.units import HBAR2_PER_DALTON, MEV
 from ephforge.lattice.rejection import FLOPPY, IMAGINARY, Rejected
-from ephforge.phonons.modes import energies_at
 
-STABILITY_MESH = (8, 8, 8)
+_POINTS = {1: 8, 2: 8, 3: 6, 4: 6, 5: 4, 6: 4}  # q points along a vector, by atoms in the cell
+
+
+def stability_mesh(atoms: int, is_layer: bool) -> tuple[int, int, int]:
+    """Mesh of the verdict: coarser for larger cells, whose zone is smaller."""
+    points = _POINTS.get(atoms, 4)
+    return (points, points, 1 if is_layer else points)
 
 
 def require_stable(
-    force_constants: ForceConstants, masses_s: Float[np.ndarray, " s"], tolerance: float
+    crystal: Crystal,
+    force_constants: ForceConstants,
+    tolerance: float,
+    is_layer: bool = False,
 ) -> None:
     """Refuse a crystal with imaginary modes, or with zero modes away from Gamma.
 
@@ -21,11 +34,12 @@ def require_stable(
       tolerance: meV; a mode this close to zero counts as zero.
 
     Raises:
-      Rejected: a mode of `STABILITY_MESH` is more imaginary than the tolerance, or does not
-        exceed it at q != 0.
+      Rejected: a mode of the mesh is more imaginary than the tolerance, or does not exceed it
+        at q != 0.
     """
-    q_q3 = mesh_points(STABILITY_MESH)
-    lowest_q = energies_at(q_q3, force_constants, masses_s)[:, 0] * MEV
+    mesh = stability_mesh(len(crystal.masses), is_layer)
+    q_q3 = irreducible(crystal, mesh)
+    lowest_q = energies(q_q3, force_constants, crystal.masses)[:, 0] * MEV
     is_zone_centre_q = np.all(q_q3 == 0, axis=1)
     reason, is_bad_q = IMAGINARY, lowest_q < -tolerance
     if not is_bad_q.any():
@@ -37,3 +51,40 @@ def require_stable(
             reason,
             f"{lowest_q[worst]:.2f} meV at q = ({place}); {is_bad_q.sum()} of {len(q_q3)} q points",
         )
+
+
+def irreducible(crystal: Crystal, mesh: tuple[int, int, int]) -> Float[np.ndarray, "q 3"]:
+    """One point of each orbit of a mesh under the space group and time reversal."""
+    index_q3 = mesh_indices(mesh)
+    label_q = np.arange(len(index_q3))
+    for operation_33 in reciprocal_operations(crystal.cell, crystal.positions, crystal.numbers):
+        image_q3 = index_q3 / np.array(mesh) @ operation_33.T * np.array(mesh)
+        if np.allclose(image_q3, np.rint(image_q3), atol=1e-6):
+            image_q = point_number(np.rint(image_q3).astype(int), mesh)
+            label_q = np.minimum(label_q, image_q)
+    return index_q3[label_q == np.arange(len(index_q3))] / np.array(mesh, dtype=float)
+
+
+def energies(
+    q_q3: Float[np.ndarray, "q 3"],
+    force_constants: ForceConstants,
+    mass_s: Float[np.ndarray, " s"],
+) -> Float[np.ndarray, "q v"]:
+    """Phonon energies at many q, eV, negative for imaginary ones; as phonons.modes."""
+    eigenvalue_qv = np.linalg.eigvalsh(dynamical_matrices(q_q3, force_constants, mass_s))
+    return np.sign(eigenvalue_qv) * np.sqrt(HBAR2_PER_DALTON * np.abs(eigenvalue_qv))
+
+
+def dynamical_matrices(
+    q_q3: Float[np.ndarray, "q 3"],
+    force_constants: ForceConstants,
+    mass_s: Float[np.ndarray, " s"],
+) -> Complex[np.ndarray, "q d d"]:
+    """sum_R e^{2 pi i q.R} Phi(R) / sqrt(M M'), eV/(angstrom^2 dalton)."""
+    cells_r3: Int[np.ndarray, "r 3"] = force_constants.cells
+    size = 3 * len(mass_s)
+    phase_qr = np.exp(2j * np.pi * (q_q3 @ cells_r3.T))
+    matrix_qdd = (phase_qr @ force_constants.phi.reshape(len(cells_r3), -1)).reshape(-1, size, size)
+    root_d = np.repeat(np.sqrt(mass_s), 3)
+    matrix_qdd = matrix_qdd / (root_d[:, None] * root_d)
+    return (matrix_qdd + matrix_qdd.conj().swapaxes(-1, -2)) / 2

@@ -7,10 +7,16 @@ from typing import Any
 
 from ephforge.core import netcdf
 from ephforge.core.errors import EphforgeError
-from ephforge.core.realspace import crystal_variables, force_constant_variables
+from ephforge.core.realspace import (
+    crystal_variables,
+    force_constant_variables,
+    long_range_variables,
+)
 from ephforge.lattice.draw import draw
 from ephforge.lattice.material import make
+from ephforge.lattice.prototypes import crystal_system
 from ephforge.lattice.rejection import Rejected
+from ephforge.lattice.timing import Clock
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +34,8 @@ def run(
     Raises:
       EphforgeError: more than options["max_rejected"] of them are rejected.
     """
-    start = time.perf_counter()
-    groups = {f"{i:06d}": material_group(seed, i, options) for i in range(first, last)}
+    start, clock = time.perf_counter(), Clock()
+    groups = {f"{i:06d}": material_group(seed, i, options, clock) for i in range(first, last)}
     reasons = Counter(attributes["reason"] for _, attributes in groups.values())
     accepted = reasons.pop("", 0)
     log.info("%d of %d materials accepted; rejected: %s", accepted, len(groups), dict(reasons))
@@ -44,26 +50,44 @@ def run(
         "seed": seed,
         "first": first,
         "last": last,
+        "seconds": dict(clock.seconds),
         "wall_seconds": time.perf_counter() - start,
     }
     netcdf.write(shard, "lattice", {}, attributes, groups)
 
 
-def material_group(seed: int, material: int, options: dict[str, Any]):
+def material_group(seed: int, material: int, options: dict[str, Any], clock: Clock):
     """Variables and attributes of material i; a rejected one has attributes only."""
-    draft = draw(seed, material, options["prototypes"], options["potentials"], options["strain"])
+    with clock("draw"):
+        draft = draw(seed, material, options)
+    prototype = draft.prototype
     labels = {
-        "prototype": draft.prototype,
+        "prototype": prototype.name,
         "potential": draft.potential,
+        "variant": prototype.variant,
+        "system": prototype.system,
+        "space_group": prototype.space_group,
+        "stabilised": "",
         "parameters": draft.parameters,
         "strain": draft.strain,
     }
     try:
-        made = make(draft, options["displacement"], options["imaginary_tolerance"])
+        made = make(draft, options["displacement"], options["imaginary_tolerance"], clock)
     except Rejected as rejected:
         return {}, labels | {
             "status": "rejected", "reason": rejected.reason, "detail": rejected.detail,
         }  # fmt: skip
     variables = crystal_variables(made.crystal) | force_constant_variables(made.force_constants)
-    accepted = {"status": "accepted", "reason": "", "detail": "", "parameters": made.parameters}
+    accepted = {
+        "status": "accepted",
+        "reason": "",
+        "detail": "",
+        "parameters": made.parameters,
+        "system": crystal_system(made.space_group),
+        "space_group": made.space_group,
+    }
+    if made.long_range is not None:
+        polar_variables, polar_attributes = long_range_variables(made.long_range)
+        variables |= polar_variables
+        accepted |= polar_attributes
     return variables, labels | accepted

@@ -1,0 +1,73 @@
+"""Ordered and distorted variants: lower symmetry, same bonds, nothing lost."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import spglib
+
+from ephforge.lattice.prototype_table import PROTOTYPES
+from ephforge.lattice.prototypes import SYSTEMS, structure
+from ephforge.lattice.variants import distorted, draw_variant, ordered
+
+
+def generator(seed):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("name", ["fcc", "hcp", "zincblende", "triangular_layer", "alb2", "bcc"])
+def test_ordered_variants_are_the_parent_once_species_are_forgotten(name):
+    parent = PROTOTYPES[name]
+    for seed in range(12):
+        child = ordered(generator(seed), parent)
+        assert child.variant == "ordered"
+        assert child.name == name
+        assert len(parent.species) < len(child.species) <= 6
+        assert len(child.charges) == max(child.species) + 1 == len(parent.charges) + 1
+        cell, positions = structure(child, 1.0)
+        fractional = positions @ np.linalg.inv(cell)
+        found = spglib.get_symmetry_dataset((cell, fractional, child.species), symprec=1e-4)
+        assert found.number == child.space_group
+        assert len(spglib.find_primitive((cell, fractional, child.species))[2]) == len(
+            child.species
+        )
+        new = max(child.species)
+        merged = np.array([child.charges[x] for x in child.species])
+        merged = np.where(np.array(child.species) == new, 9, np.array(child.species))
+        options = [np.where(merged == 9, old, merged) for old in range(new)]
+        numbers = [
+            spglib.get_symmetry_dataset((cell, fractional, o), symprec=1e-4).number for o in options
+        ]
+        assert parent.space_group in numbers
+        assert child.neighbour == pytest.approx(parent.neighbour)
+
+
+@pytest.mark.parametrize("name", ["diamond", "perovskite", "wurtzite", "mos2_layer", "rutile"])
+def test_distorted_variants_have_lower_symmetry(name):
+    parent = PROTOTYPES[name]
+    for seed in range(12):
+        child = distorted(generator(seed), parent)
+        assert child.variant == "distorted"
+        assert child.space_group < parent.space_group
+        assert child.species == parent.species
+        change = np.array(child.cell) @ np.linalg.inv(np.array(parent.cell))
+        assert 1e-3 < np.abs(np.array(child.cell) - np.array(parent.cell)).max() < 0.5 or np.any(
+            np.abs(np.array(child.fractional) - np.array(parent.fractional)) > 1e-3
+        )
+        assert 0.7 < np.linalg.det(change) < 1.4
+        if parent.is_layer:
+            assert child.cell[2] == pytest.approx(parent.cell[2])
+
+
+def test_distortions_of_cubic_types_reach_every_other_system():
+    systems = Counter(distorted(generator(i), PROTOTYPES["diamond"]).system for i in range(150))
+    assert set(SYSTEMS) - {"cubic", "hexagonal"} <= set(systems)
+
+
+def test_share_of_variants():
+    drawn = [draw_variant(generator(i), PROTOTYPES["fcc"], "emt", 0.4) for i in range(300)]
+    assert 80 < sum(p.variant == "ordered" for p in drawn) < 160
+    assert all(
+        draw_variant(generator(i), PROTOTYPES["fcc"], "emt", 0.0) is PROTOTYPES["fcc"]
+        for i in range(20)
+    )
