@@ -22,13 +22,14 @@ def sharing(
 def shared_square(
     g_vmn: Complex[Array, "v m n"],
     modes_vv: Float[Array, "v v"],
-    final_mm: Float[Array, "m m"],
-    initial_nn: Float[Array, "n n"],
-) -> Float[Array, "v m n"]:
+    final_xm: Float[Array, "x m"],
+    initial_ny: Float[Array, "n y"],
+) -> Float[Array, "v x y"]:
     """|g|^2 averaged over groups; the three matrices come from `sharing`.
 
-    All bands of a group must be present: cut the band window afterwards.
+    All bands of a group must be present in g; a window is cut from rows of final_xm and
+    columns of initial_ny, or afterwards.
     """
     square_vmn = jnp.real(g_vmn) ** 2 + jnp.imag(g_vmn) ** 2
-    shared_vmn = final_mm @ (square_vmn @ initial_nn)
-    return jnp.tensordot(modes_vv, shared_vmn, axes=1)
+    shared_vxy = final_xm @ (square_vmn @ initial_ny)
+    return jnp.tensordot(modes_vv, shared_vxy, axes=1)

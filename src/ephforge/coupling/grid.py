@@ -6,9 +6,11 @@ points.py.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
@@ -19,7 +21,7 @@ from ephforge.coupling.matrix_elements import band_coupling, displacements
 from ephforge.electrons.bloch import bloch_sum, eigenpairs
 from ephforge.phonons.modes import modes
 
-_Q_CHUNK = 8  # q points at once in the general coupling: its first step reads all g once for them
+Q_CHUNK = 8  # q points at once in the general coupling: its first step reads all g once for them
 
 
 class Pairs(NamedTuple):
@@ -39,15 +41,6 @@ class Lattice(NamedTuple):
     mass_s: Float[Array, " s"]
 
 
-class TwoCentre(NamedTuple):
-    """Electrons of a two-centre model: H_ab(R) (eV) and dH_ab(R)/dd_c (eV/angstrom)."""
-
-    cells_r3: Int[Array, "r 3"]
-    energy_rab: Float[Array, "r a a"]
-    gradient_rcab: Float[Array, "r 3 a a"]
-    site_a: Int[Array, " a"]
-
-
 class Wannier(NamedTuple):
     """Electrons of a general model: H_ab(R) (eV) and g[Rp, s,c, Re, a,b] (eV/angstrom)."""
 
@@ -56,6 +49,41 @@ class Wannier(NamedTuple):
     phonon_cells_p3: Int[Array, "p 3"]
     electron_cells_r3: Int[Array, "r 3"]
     g_pscrab: Complex[Array, "p s 3 r a a"]
+
+
+class Waves(NamedTuple):
+    """A two-centre model at every q, before modes are known; None where it has no such part.
+
+    Attributes:
+      dynamical_qdd: eV/(angstrom^2 dalton).
+      field_qtcsoo, rigid_csoo: crystal field, X(q) and sum_t X^t(0), eV/angstrom.
+      dipole_qsc: field of dipole waves, eV/angstrom.
+    """
+
+    dynamical_qdd: Complex[Array, "q d d"]
+    field_qtcsoo: Complex[Array, "q t 3 s o o"] | None
+    rigid_csoo: Inexact[Array, "3 s o o"] | None
+    dipole_qsc: Complex[Array, "q s 3"] | None
+
+    def couplings(self, q) -> tuple:
+        """The last three at one q, as `two_centre.wave` takes them."""
+        field_tcsoo = None if self.field_qtcsoo is None else self.field_qtcsoo[q]
+        return field_tcsoo, self.rigid_csoo, None if self.dipole_qsc is None else self.dipole_qsc[q]
+
+
+class Numbers(NamedTuple):
+    """Pairs by number: points of k and of k+q; how many q, of the rows of final_qk, count."""
+
+    initial_k: Int[Array, " k"]
+    final_qk: Int[Array, "q k"]
+    count: Int[Array, ""]
+
+
+class Window(NamedTuple):
+    """The lowest `bands` are wanted; couplings are taken among the lowest `kept`."""
+
+    bands: int
+    kept: int
 
 
 class Limits(NamedTuple):
@@ -73,29 +101,89 @@ class Squares(NamedTuple):
     square_qkvmn: Float[Array, "q k v m n"]
 
 
-def mesh_pairs(k_mesh: tuple[int, int, int], q_mesh: tuple[int, int, int]) -> Pairs:
-    """All pairs of a k mesh and a q mesh that divides it; the points are the k mesh."""
-    points_p3 = mesh_points(k_mesh)
+def mesh_pairs(
+    k_mesh: tuple[int, int, int],
+    q_mesh: tuple[int, int, int],
+    chosen_q: Int[np.ndarray, " q"] | None = None,
+) -> Pairs:
+    """Pairs of a k mesh and a q mesh that divides it, or of some of its q; points: the k mesh."""
+    points_p3, q_q3 = mesh_points(k_mesh), mesh_points(q_mesh)
     final_qk = sum_index(k_mesh, q_mesh).T
-    return Pairs(points_p3, np.arange(len(points_p3)), final_qk, mesh_points(q_mesh))
+    if chosen_q is not None:
+        final_qk, q_q3 = final_qk[chosen_q], q_q3[chosen_q]
+    return Pairs(points_p3, np.arange(len(points_p3)), final_qk, q_q3)
+
+
+def bloch_matrices(
+    points_p3: Float[Array, "p 3"], electrons: two_centre.Electrons
+) -> two_centre.Matrices:
+    """Matrices of a two-centre model at every point."""
+    return jax.vmap(two_centre.matrices, (0, None))(points_p3, electrons)
+
+
+def waves(
+    q_q3: Float[Array, "q 3"],
+    lattice: Lattice,
+    dipoles: longrange.DipoleSum | None,
+    electrons: two_centre.Electrons,
+) -> Waves:
+    """What a two-centre model needs at every q; sums over cells only."""
+
+    def at_q(q_3):
+        dynamical_dd = longrange.dynamical_matrix(q_3, *lattice, dipoles)
+        dipole_sc = None if dipoles is None else longrange.field(q_3, dipoles)
+        field_tcsoo = None
+        if electrons.field_rtcsoo is not None:
+            field_tcsoo = bloch_sum(q_3, electrons.cells_r3, electrons.field_rtcsoo)
+        return dynamical_dd, field_tcsoo, dipole_sc
+
+    dynamical_qdd, field_qtcsoo, dipole_qsc = jax.vmap(at_q)(q_q3)
+    rigid_csoo = None
+    if electrons.field_rtcsoo is not None:
+        rigid_csoo = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
+    return Waves(dynamical_qdd, field_qtcsoo, rigid_csoo, dipole_qsc)
 
 
 def two_centre_squares(
-    electrons: TwoCentre, lattice: Lattice, pairs: Pairs, limits: Limits, bands: int
+    at_points: two_centre.Matrices,
+    at_q: Waves,
+    mass_s: Float[Array, " s"],
+    slot_so: Int[Array, "s o"],
+    numbers: Numbers,
+    limits: Limits,
+    window: Window,
 ) -> Squares:
-    """|g|^2 of a two-centre model, the lowest bands; R lists may be padded with zeros."""
+    """|g|^2 of a two-centre model, the lowest bands.
+
+    Args:
+      numbers: of the pairs; as many q as `numbers.count` are computed, the rest stays zero.
+    """
+    is_polar = at_q.dipole_qsc is not None
     over_points = jax.vmap(two_centre.ends, (0, None, None, None))
-    ends_p = over_points(
-        pairs.points_p3, electrons.cells_r3, electrons.energy_rab, electrons.gradient_rcab
-    )
-    initial_k = jax.tree.map(lambda x: x[pairs.initial_k], ends_p)
+    energy_pn, ends_p = over_points(at_points, slot_so, window.kept, is_polar)
+    sharing_pnn = jax.vmap(sharing, (0, None))(ends_p.energy_n, limits.degeneracy)
+    sharing_pnn = sharing_pnn[:, : window.bands]
+    pick = partial(jax.tree.map, lambda x: x[numbers.initial_k])
+    initial_k, initial_sharing_knn = pick(ends_p), pick(sharing_pnn)
 
-    def couple_q(_, displacement_vsc, final_k):
-        chosen_k = jax.tree.map(lambda x: x[final_k], ends_p)
-        over_k = jax.vmap(two_centre.couple, (0, 0, None, None))
-        return over_k(initial_k, chosen_k, displacement_vsc, electrons.site_a)
+    def at_one_q(q, found):
+        energy_v, polarisation_vd = modes(at_q.dynamical_qdd[q])
+        displacement_vsc = displacements(energy_v, polarisation_vd, mass_s, limits.soft_mode)
+        wave = two_centre.wave(displacement_vsc, *at_q.couplings(q))
+        final_k = jax.tree.map(lambda x: x[numbers.final_qk[q]], ends_p)
+        g_kvmn = jax.vmap(two_centre.couple, (0, 0, None))(initial_k, final_k, wave)
+        square_kvmn = jax.vmap(shared_square, (0, None, 0, 0))(
+            g_kvmn,
+            sharing(energy_v, limits.degeneracy),
+            sharing_pnn[numbers.final_qk[q]],
+            initial_sharing_knn.swapaxes(1, 2),
+        )
+        return found[0].at[q].set(energy_v), found[1].at[q].set(square_kvmn)
 
-    return _over_q(couple_q, ends_p.energy_n, _phonons(lattice, pairs, None), pairs, limits, bands)
+    n_q, n_modes = at_q.dynamical_qdd.shape[:2]
+    shape = (n_q, len(numbers.initial_k), n_modes, window.bands, window.bands)
+    nothing = (jnp.zeros((n_q, n_modes)), jnp.zeros(shape))
+    return Squares(energy_pn, *jax.lax.fori_loop(0, numbers.count, at_one_q, nothing))
 
 
 def wannier_squares(
@@ -125,7 +213,7 @@ def wannier_squares(
         )
 
     phonons = _phonons(lattice, pairs, dipoles)
-    return _over_q(couple_q, energy_pn, phonons, pairs, limits, bands, _Q_CHUNK)
+    return _over_q(couple_q, energy_pn, phonons, pairs, limits, bands, Q_CHUNK)
 
 
 def _phonons(lattice: Lattice, pairs: Pairs, dipoles: longrange.DipoleSum | None):

@@ -48,20 +48,19 @@ class Magnitudes(NamedTuple):
 class _Arrays(NamedTuple):
     """The model as the kernel takes it.
 
-    A general coupling has g on phonon_cells and g_cells; a two-centre one has the gradient on
-    the electron cells and the atom of each orbital.  What a model does not have is None.
+    A general coupling has H on electron_cells and g on phonon_cells and g_cells; a two-centre
+    one has two_centre.Electrons.  What a model does not have is None.
     """
 
-    electron_cells: Int[Array, "r 3"]
-    energy: Inexact[Array, "r a a"]
     lattice_cells: Int[Array, "l 3"]
     phi: Inexact[Array, "l s 3 s 3"]
     mass: Float[Array, " s"]
+    electron_cells: Int[Array, "r 3"] | None
+    energy: Inexact[Array, "r a a"] | None
     phonon_cells: Int[Array, "p 3"] | None
     g_cells: Int[Array, "e 3"] | None
     g: Complex[Array, "p s 3 e a a"] | None
-    gradient: Float[Array, "r 3 a a"] | None
-    site: Int[Array, " a"] | None
+    two_centre: two_centre.Electrons | None
     dipoles: longrange.DipoleSum | None
 
 
@@ -115,19 +114,13 @@ def _arrays(model: Model) -> _Arrays:
     dipoles = None
     if model.long_range is not None:
         dipoles = longrange.dipole_sum(model.long_range, model.crystal)
-    common = (
-        jnp.asarray(hopping.cells),
-        jnp.asarray(hopping.energy),
-        jnp.asarray(lattice.cells),
-        jnp.asarray(lattice.phi),
-        jnp.asarray(model.crystal.masses),
-    )
+    own = [lattice.cells, lattice.phi, model.crystal.masses]
     if isinstance(coupling, TwoCentreCoupling):
-        own = (None, None, None, jnp.asarray(coupling.gradient), jnp.asarray(hopping.site))
+        own += [None] * 5 + [two_centre.electrons(hopping, coupling, len(model.crystal.masses))]
     else:
-        cells = (coupling.phonon_cells, coupling.electron_cells)
-        own = (*map(jnp.asarray, cells), jnp.asarray(coupling.g), None, None)
-    return _Arrays(*common, *own, dipoles)
+        own += [hopping.cells, hopping.energy, coupling.phonon_cells, coupling.electron_cells]
+        own += [coupling.g, None]
+    return _Arrays(*jax.tree.map(jnp.asarray, own), dipoles)
 
 
 @partial(jax.jit, static_argnames="soft_mode")
@@ -161,9 +154,12 @@ def _over_pairs(arrays: _Arrays, k_k3, q_q3, soft_mode, one_pair):
     def one_q(inputs):
         q_3, g_scrab = inputs
         frequency_v, displacement_vsc = _phonons(arrays, q_3, soft_mode)
+        couple_k = _general(arrays, q_3, g_scrab, displacement_vsc)
+        if g_scrab is None:
+            couple_k = _two_centre(arrays, q_3, displacement_vsc)
 
         def one_k(k_3):
-            initial_n, final_m, g_vmn = _pair(arrays, k_3, q_3, g_scrab, displacement_vsc)
+            initial_n, final_m, g_vmn = couple_k(k_3)
             return initial_n, final_m, one_pair(initial_n, final_m, frequency_v, g_vmn)
 
         initial_kn, final_km, result_k = jax.lax.map(one_k, k_k3, batch_size=_K_CHUNK)
@@ -175,20 +171,43 @@ def _over_pairs(arrays: _Arrays, k_k3, q_q3, soft_mode, one_pair):
     return jax.lax.map(one_q, (q_q3, g_qscrab))
 
 
-def _pair(arrays: _Arrays, k_3, q_3, g_scrab, displacement_vsc):
-    """Energies at k and at k+q, and g[v, m, n]."""
-    if arrays.g is None:
-        electrons = (arrays.electron_cells, arrays.energy, arrays.gradient)
-        initial, final = two_centre.ends(k_3, *electrons), two_centre.ends(k_3 + q_3, *electrons)
-        g_vmn = two_centre.couple(initial, final, displacement_vsc, arrays.site)
-        return initial.energy_n, final.energy_n, g_vmn
-    initial_n, initial_bn = _bands(arrays, k_3)
-    final_m, final_am = _bands(arrays, k_3 + q_3)
-    gradient_scab = at_kq(k_3, arrays.g_cells, g_scrab)
+def _two_centre(arrays: _Arrays, q_3, displacement_vsc):
+    """k -> energies at k and at k+q, and g[v, m, n], at one q."""
+    electrons = arrays.two_centre
+    field_tcsoo = rigid_csoo = dipole_sc = None
+    if electrons.field_rtcsoo is not None:
+        field_tcsoo = bloch_sum(q_3, electrons.cells_r3, electrons.field_rtcsoo)
+        rigid_csoo = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
     if arrays.dipoles is not None:
-        field_sc = longrange.field(q_3, arrays.dipoles)
-        gradient_scab = add_long_range(gradient_scab, field_sc)
-    return initial_n, final_m, band_coupling(gradient_scab, final_am, initial_bn, displacement_vsc)
+        dipole_sc = longrange.field(q_3, arrays.dipoles)
+    wave = two_centre.wave(displacement_vsc, field_tcsoo, rigid_csoo, dipole_sc)
+    size = electrons.energy_rab.shape[-1]
+
+    def ends(k_3):
+        at_k = two_centre.matrices(k_3, electrons)
+        return two_centre.ends(at_k, electrons.slot_so, size, arrays.dipoles is not None)
+
+    def couple_k(k_3):
+        (initial_n, initial), (final_m, final) = ends(k_3), ends(k_3 + q_3)
+        return initial_n, final_m, two_centre.couple(initial, final, wave)
+
+    return couple_k
+
+
+def _general(arrays: _Arrays, q_3, g_scrab, displacement_vsc):
+    """The same for a general coupling, from g after its first Fourier step."""
+
+    def couple_k(k_3):
+        initial_n, initial_bn = _bands(arrays, k_3)
+        final_m, final_am = _bands(arrays, k_3 + q_3)
+        gradient_scab = at_kq(k_3, arrays.g_cells, g_scrab)
+        if arrays.dipoles is not None:
+            field_sc = longrange.field(q_3, arrays.dipoles)
+            gradient_scab = add_long_range(gradient_scab, field_sc)
+        g_vmn = band_coupling(gradient_scab, final_am, initial_bn, displacement_vsc)
+        return initial_n, final_m, g_vmn
+
+    return couple_k
 
 
 def _bands(arrays: _Arrays, k_3):

@@ -1,74 +1,232 @@
 """The two-centre coupling, at one k and one q, from sums that need only one point each.
 
-H = sum |a,l> t_ab(d) <b,l+R|, d the vector from orbital a to orbital b.  A displacement
-u_s(l) = e_s e^{2 pi i q.l} of the atoms, which carry their orbitals along, changes d by the
-difference of two displacements, so that
+Orbitals move with their atoms.  In the displaced crystal H c = E S c with matrices
 
-    <a,k+q| dH/du_sc |b,k> = [s_b = s] A^c_ab(k+q) - [s_a = s] A^c_ab(k)
-    A^c_ab(k) = sum_R e^{2 pi i k.R} dt_ab(R) / dd_c
+    H_ab = <a| H |b>    S_ab = <a|b>    both functions of the vector d from orbital a to orbital b
 
-Band states are put on one side of A at each point beforehand; a pair (k, q) then costs two
-small matrix products, and no lattice sum.
+so that a displacement u_s(l) = e_s e^{2 pi i q.l} changes them by the difference of two
+displacements.  The change of H_ab holds that of the operator and that of both orbitals,
+dH_ab = <da|H|b> + <a|dH|b> + <a|H|db>; between eigenstates H|n> = E_n|n>, <m|H = E_m<m| and
+
+    <m|dH|n> = c_m^+ (dH_ab - E_n <da|b> - E_m <a|db>) c_n
+
+With A^c(k) = sum_R e^{2 pi i k.R} dH_ab(R)/dd_c and B^c(k) the same of <a,0| d/du_c b,R>, where
+moving a instead of b gives -B (translation; on one atom by parts),
+
+    <a,k+q| db/du_s |b,k> = [s_b = s] B(k+q)      <da/du_s,k+q |b,k> = -[s_a = s] B(k)
+    <m,k+q|dH/du_sc|n,k> = c_m^+ { [s_b = s] (A - E_m B)(k+q) - [s_a = s] (A - E_n B)(k) } c_n
+
+Levels that feel their neighbours, dH_ab(0) = sum_{R,t} X_ab[R,t,c] (u_tc(R) - u_sc(0)) on the
+atom s of a and b, add X^{tc}(q) = sum_R e^{2 pi i q.R} X[R,t,c] for t and -sum_t X^{tc}(0) for s.
+A field V of dipoles, smooth on the scale of an orbital, is a number on orthogonalised (Loewdin)
+orbitals: it adds V c_m^+ S^{1/2}(k+q) S^{1/2}(k) c_n.
+
+States are put on one side of A - E B at each point beforehand; a pair (k, q) then costs two
+products atom by atom, and no lattice sum.
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float, Int
+import numpy as np
+from jax.lax import linalg
+from jaxtyping import Array, Complex, Float, Inexact, Int
 
+from ephforge.core.realspace import Hopping, TwoCentreCoupling
 from ephforge.electrons.bloch import bloch_sum, eigenpairs
 
 
+class Electrons(NamedTuple):
+    """A two-centre model as the kernel takes it; what a model has none of is None.
+
+    Attributes:
+      cells_r3: cell vectors of everything below; cells with value 0 may pad them.
+      energy_rab, overlap_rab: eV, 1.
+      gradient_rcab, basis_rcab: eV/angstrom, 1/angstrom (core.realspace.TwoCentreCoupling).
+      field_rtcsoo: crystal field, the orbitals o of one atom s; eV/angstrom.
+      slot_so: number of orbital o of atom s; the number of orbitals where the atom has no more.
+    """
+
+    cells_r3: Int[Array, "r 3"]
+    energy_rab: Inexact[Array, "r a a"]
+    overlap_rab: Inexact[Array, "r a a"] | None
+    gradient_rcab: Inexact[Array, "r 3 a a"]
+    basis_rcab: Inexact[Array, "r 3 a a"] | None
+    field_rtcsoo: Inexact[Array, "r t 3 s o o"] | None
+    slot_so: Int[Array, "s o"]
+
+
+class Matrices(NamedTuple):
+    """The Bloch sums H, S, A, B at one k, orbital by orbital."""
+
+    hamiltonian_ab: Complex[Array, "a a"]
+    overlap_ab: Complex[Array, "a a"] | None
+    gradient_cab: Complex[Array, "3 a a"]
+    basis_cab: Complex[Array, "3 a a"] | None
+
+
 class Ends(NamedTuple):
-    """What a k point contributes to the pairs that start or end there.
+    """What a k point contributes to the pairs that start or end there: its lowest bands.
 
     Attributes:
       energy_n: eV.
-      vector_an: Bloch states.
-      left_cna: <n| A^c, as the final state; eV/angstrom.
-      right_can: A^c |n>, as the initial state; eV/angstrom.
+      vector_son: Bloch states c; zero where an atom has no orbital o.
+      left_scno: c^+ (A - E B), as the final state; eV/angstrom.
+      right_socn: (A - E B) c, as the initial state; eV/angstrom.
+      loewdin_an: S^{1/2} c; None where no field of dipoles asks for it.
     """
 
     energy_n: Float[Array, " n"]
-    vector_an: Complex[Array, "a n"]
-    left_cna: Complex[Array, "3 n a"]
-    right_can: Complex[Array, "3 a n"]
+    vector_son: Complex[Array, "s o n"]
+    left_scno: Complex[Array, "s 3 n o"]
+    right_socn: Complex[Array, "s o 3 n"]
+    loewdin_an: Complex[Array, "a n"] | None
+
+
+class Wave(NamedTuple):
+    """What the modes at one q bring.
+
+    Attributes:
+      displacement_vsc: zero-point displacements, angstrom.
+      onsite_vsoo: change of the levels of each atom, eV; None without a crystal field.
+      potential_v: of the dipoles, eV; None without.
+    """
+
+    displacement_vsc: Complex[Array, "v s 3"]
+    onsite_vsoo: Complex[Array, "v s o o"] | None = None
+    potential_v: Complex[Array, " v"] | None = None
+
+
+def electrons(hopping: Hopping, coupling: TwoCentreCoupling, n_atoms: int) -> Electrons:
+    """The arrays of a model; n_atoms of the cell."""
+    slot_so = slots(hopping.site, n_atoms)
+    field = coupling.crystal_field
+    if field is not None:
+        wide = np.pad(field, [(0, 0)] * 3 + [(0, 1)] * 2)
+        field = wide[:, :, :, slot_so[:, :, None], slot_so[:, None, :]]
+    return Electrons(
+        hopping.cells,
+        hopping.energy,
+        hopping.overlap,
+        coupling.gradient,
+        coupling.basis_derivative,
+        field,
+        slot_so,
+    )
+
+
+def slots(site_a: Int[np.ndarray, " a"], n_atoms: int) -> Int[np.ndarray, "s o"]:
+    """Orbitals of each atom, in their order; filled up with the number of orbitals."""
+    own = [np.flatnonzero(site_a == s) for s in range(n_atoms)]
+    longest = max(map(len, own))
+    fill = len(site_a)
+    return np.array([np.pad(x, (0, longest - len(x)), constant_values=fill) for x in own])
+
+
+def matrices(k_3: Float[Array, "3"], model: Electrons) -> Matrices:
+    """Bloch sums at one k."""
+
+    def at_k(values):
+        return None if values is None else bloch_sum(k_3, model.cells_r3, values)
+
+    return Matrices(
+        at_k(model.energy_rab),
+        at_k(model.overlap_rab),
+        at_k(model.gradient_rcab),
+        at_k(model.basis_rcab),
+    )
+
+
+def bands(
+    at_k: Matrices, is_polar: bool
+) -> tuple[Float[Array, " a"], Complex[Array, "a n"], Complex[Array, "a n"] | None]:
+    """Energies (eV, rising), states c with c^+ S c = 1, and S^{1/2} c where a field needs it.
+
+    S = L L^+ (Cholesky) makes H c = E S c the problem of L^-1 H L^-+.  With a field S^{1/2} is
+    needed anyway, and S^{-1/2} takes the place of L^-1.
+    """
+    if at_k.overlap_ab is None:
+        energy_n, vector_an = eigenpairs(at_k.hamiltonian_ab)
+        return energy_n, vector_an, vector_an if is_polar else None
+    if is_polar:
+        square_a, axes_aa = eigenpairs(at_k.overlap_ab)
+        inverse_root_ab = (axes_aa / jnp.sqrt(square_a)) @ axes_aa.conj().T
+        energy_n, loewdin_an = eigenpairs(inverse_root_ab @ at_k.hamiltonian_ab @ inverse_root_ab)
+        return energy_n, inverse_root_ab @ loewdin_an, loewdin_an
+    lower_ab = linalg.cholesky(at_k.overlap_ab)
+    half_ab = linalg.triangular_solve(lower_ab, at_k.hamiltonian_ab, left_side=True, lower=True)
+    reduced_ab = linalg.triangular_solve(
+        lower_ab, half_ab, lower=True, transpose_a=True, conjugate_a=True
+    )
+    energy_n, reduced_an = eigenpairs(reduced_ab)
+    vector_an = linalg.triangular_solve(
+        lower_ab, reduced_an, left_side=True, lower=True, transpose_a=True, conjugate_a=True
+    )
+    return energy_n, vector_an, None
 
 
 def ends(
-    k_3: Float[Array, "3"],
-    cells_r3: Int[Array, "r 3"],
-    energy_rab: Float[Array, "r a a"],
-    gradient_rcab: Float[Array, "r 3 a a"],
-) -> Ends:
-    """Bands and one-sided couplings of one k point."""
-    energy_n, vector_an = eigenpairs(bloch_sum(k_3, cells_r3, energy_rab))
-    gradient_cab = bloch_sum(k_3, cells_r3, gradient_rcab)
-    return Ends(energy_n, vector_an, vector_an.conj().T @ gradient_cab, gradient_cab @ vector_an)
+    at_k: Matrices, slot_so: Int[Array, "s o"], kept: int, is_polar: bool
+) -> tuple[Float[Array, " a"], Ends]:
+    """Energies of all bands, and the lowest `kept` as ends of pairs."""
+    energy_a, vector_an, loewdin_an = bands(at_k, is_polar)
+    energy_n, vector_an = energy_a[:kept], vector_an[:, :kept]
+    left_cna = vector_an.conj().T @ at_k.gradient_cab
+    right_can = at_k.gradient_cab @ vector_an
+    if at_k.basis_cab is not None:
+        left_cna -= energy_n[:, None] * (vector_an.conj().T @ at_k.basis_cab)
+        right_can -= energy_n * (at_k.basis_cab @ vector_an)
+    found = Ends(
+        energy_n,
+        _by_atom(vector_an, slot_so, 0),
+        jnp.moveaxis(_by_atom(left_cna, slot_so, 2), 2, 0),
+        jnp.moveaxis(_by_atom(right_can, slot_so, 1), 0, 2),
+        None if loewdin_an is None else loewdin_an[:, :kept],
+    )
+    return energy_a, found
 
 
-def couple(
-    initial: Ends, final: Ends, displacement_vsc: Complex[Array, "v s 3"], site_a: Int[Array, " a"]
-) -> Complex[Array, "v m n"]:
-    """Coupling g (eV) of the states at k with those at k+q.
+def wave(
+    displacement_vsc: Complex[Array, "v s 3"],
+    field_tcsoo: Complex[Array, "t 3 s o o"] | None,
+    rigid_csoo: Inexact[Array, "3 s o o"] | None,
+    dipole_sc: Complex[Array, "s 3"] | None,
+) -> Wave:
+    """What the modes bring.
 
     Args:
-      initial, final: at k and at k+q.
-      displacement_vsc: zero-point displacements of the modes at q, angstrom.
-      site_a: atom of each orbital.
+      displacement_vsc: from `matrix_elements.displacements`.
+      field_tcsoo, rigid_csoo: X^{tc}(q) and sum_t X^{tc}(0), eV/angstrom.
+      dipole_sc: from `longrange.field`, eV/angstrom.
     """
-    displacement_vac = displacement_vsc[:, site_a]
-    left_vma = jnp.einsum("vac,cma->vma", displacement_vac, final.left_cna)
-    right_van = jnp.einsum("vac,can->van", displacement_vac, initial.right_can)
-    return left_vma @ initial.vector_an - final.vector_an.conj().T @ right_van
+    onsite_vsoo = potential_v = None
+    if field_tcsoo is not None:
+        onsite_vsoo = jnp.tensordot(displacement_vsc, field_tcsoo, axes=2)
+        onsite_vsoo -= jnp.einsum("vsc,csop->vsop", displacement_vsc, rigid_csoo)
+    if dipole_sc is not None:
+        potential_v = jnp.tensordot(displacement_vsc, dipole_sc, axes=2)
+    return Wave(displacement_vsc, onsite_vsoo, potential_v)
 
 
-def gradient(
-    initial_cab: Complex[Array, "3 a a"],
-    final_cab: Complex[Array, "3 a a"],
-    atom_s: Int[Array, " s"],
-    site_a: Int[Array, " a"],
-) -> Complex[Array, "s 3 a a"]:
-    """dH/du itself in the orbital basis, from A(k) and A(k+q); eV/angstrom."""
-    carries_sa = (atom_s[:, None] == site_a[None, :]).astype(initial_cab.dtype)
-    return carries_sa[:, None, None, :] * final_cab - carries_sa[:, None, :, None] * initial_cab
+def couple(initial: Ends, final: Ends, at_q: Wave) -> Complex[Array, "v m n"]:
+    """Coupling g (eV) of the states at k (initial) with those at k+q (final)."""
+    n_atoms, orbitals, count = initial.vector_son.shape
+    final_smo = final.vector_son.conj().swapaxes(1, 2)
+    left_sxo = final.left_scno.reshape(n_atoms, 3 * count, orbitals)
+    right_sox = initial.right_socn.reshape(n_atoms, orbitals, 3 * count)
+    moved_ket = (left_sxo @ initial.vector_son).reshape(n_atoms, 3, count, count)
+    moved_bra = (final_smo @ right_sox).reshape(n_atoms, count, 3, count)
+    change_scmn = moved_ket - moved_bra.swapaxes(1, 2)
+    g_vmn = jnp.tensordot(at_q.displacement_vsc, change_scmn, axes=2)
+    if at_q.onsite_vsoo is not None:
+        changed_vson = at_q.onsite_vsoo @ initial.vector_son
+        g_vmn += jnp.einsum("smo,vson->vmn", final_smo, changed_vson)
+    if at_q.potential_v is not None:
+        common_mn = final.loewdin_an.conj().T @ initial.loewdin_an
+        g_vmn += at_q.potential_v[:, None, None] * common_mn
+    return g_vmn
+
+
+def _by_atom(values, slot_so: Int[Array, "s o"], axis: int):
+    """The orbital axis as atoms and their orbitals, zero where an atom has fewer."""
+    return jnp.take(values, slot_so, axis=axis, mode="fill", fill_value=0)
