@@ -1,5 +1,6 @@
 """Drawn electrons: addressed by material, every basis, kinds of solid in their shares."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -38,6 +39,7 @@ def filled(electrons, crystal=None):
 
 def test_a_material_is_the_same_whatever_was_drawn_before():
     first = parameters(drawn(7))
+    assert json.loads(json.dumps(first)) == first
     drawn(8)
     assert first == parameters(drawn(7))
     assert first != parameters(drawn(8))

@@ -16,8 +16,10 @@ from ephforge.electrons.integrals import FORMS, Bonds, field_law, hopping_law, o
 from ephforge.electrons.neighbours import nearest_distance, neighbours
 from ephforge.electrons.spectrum import energies, smallest_overlap
 
+_PARTS = ("overlap", "crystal_field", "spin_orbit")  # that a material may have, by its share
+
 ATTEMPTS = 6  # draws of one material, to get the kind of solid that it shall be
-SCALE = (0.35, 1.3)  # of all hopping, log-uniform; 1 is Harrison's
+SCALE = (0.4, 1.5)  # of all hopping, log-uniform; 1 is Harrison's
 SMALLEST_OVERLAP = 0.3  # eigenvalue of S(k) on the mesh; a larger overlap is scaled down to it
 
 S_ENERGY = (-18.0, -9.0)  # eV, term values of s states
@@ -25,7 +27,7 @@ SP_SPLITTING = (4.0, 9.0)  # eV, p above s
 EXCITED = (2.0, 8.0)  # eV, s* above p
 VALENCE_D = (-2.0, 5.0)  # eV, d above s, as in transition metals
 EMPTY_D = (5.0, 11.0)  # eV, d above p, as in semiconductors
-IONICITY = (3.0, 10.0)  # eV, lowest level of the cations above the highest filled of the anions
+IONICITY = (1.5, 9.0)  # eV, lowest level of the cations above the highest filled of the anions
 
 ORBITAL_SIZE = (0.3, 0.5)  # root mean square radius, in nearest-neighbour distances
 SPIN_ORBIT = {"p": (0.02, 0.6), "d": (0.01, 0.25)}  # eV, log-uniform
@@ -67,15 +69,16 @@ def draw(
     return electrons._replace(count=int(generator.choice(gapped or metallic)))
 
 
-_PARTS = ("overlap", "crystal_field", "spin_orbit")
-
-
 def parameters(electrons: Electrons) -> dict:
-    """The drawn numbers as plain values for a file."""
+    """The drawn numbers as plain values for a file, to six digits; the draw has all of them."""
 
     def plain(value):
         if isinstance(value, np.ndarray):
-            return value.tolist()
+            return [plain(part) for part in value.tolist()]
+        if isinstance(value, list):
+            return [plain(part) for part in value]
+        if isinstance(value, float):
+            return float(f"{value:.6g}")
         if hasattr(value, "_asdict"):
             return {name: plain(part) for name, part in value._asdict().items()}
         return value
