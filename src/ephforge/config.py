@@ -24,7 +24,9 @@ Prototype = Literal[
     "triangular_layer", "square_layer", "honeycomb_layer", "binary_honeycomb_layer",
     "buckled_layer", "mos2_layer", "cdi2_layer", "distorted_cdi2_layer",
 ]  # fmt: skip
-Potential = Literal["emt", "rgl", "lennard_jones", "morse", "brenner"]
+Potential = Literal[
+    "emt", "rgl", "lennard_jones", "morse", "brenner", "keating", "polar", "ionic",
+]  # fmt: skip
 Basis = Literal["s", "sp3", "sp3s*", "sp3d5"]
 Mesh = tuple[
     Annotated[int, Field(ge=1, le=64)],

@@ -112,5 +112,7 @@ def test_one_point_of_a_mesh_leaves_out_the_sum_along_it():
 
 def test_unknown_convention_is_refused():
     other = LongRange(BORN, DIELECTRIC, (4, 4, 4), 5.6, "mine")
-    with pytest.raises(EphforgeError, match=r"'mine': unknown convention.*epw-5.3, perturbo"):
+    with pytest.raises(
+        EphforgeError, match=r"'mine': unknown convention.*epw-5.3, ewald, perturbo"
+    ):
         dipole_sum(other, CRYSTAL)

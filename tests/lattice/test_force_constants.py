@@ -8,14 +8,15 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from ephforge.core.units import MEV
+from ephforge.lattice.asap import Potential, forces, repeats, supercell
 from ephforge.lattice.force_constants import (
     SMALLEST_SUPERCELL,
     finite_differences,
     fold,
     force_constants,
 )
-from ephforge.lattice.forces import Potential, forces, repeats, supercell
-from ephforge.lattice.prototypes import PROTOTYPES, structure
+from ephforge.lattice.prototype_table import PROTOTYPES
+from ephforge.lattice.prototypes import structure
 from ephforge.lattice.rejection import RESIDUAL_FORCES, Rejected
 from ephforge.phonons.modes import energies_at
 from ephforge.phonons.sum_rules import acoustic_sum
@@ -40,7 +41,10 @@ CASES = {
 
 def case(name):
     prototype, length, ratio, numbers, masses, parameters = CASES[name]
-    cell, positions = structure(PROTOTYPES[prototype], length, ratio)
+    cell, positions = structure(PROTOTYPES[prototype], length)
+    if ratio is not None:
+        stretch = np.diag([1, 1, ratio * length / cell[2, 2]])
+        cell, positions = cell @ stretch, positions @ stretch
     potential = Potential(name.split()[1], parameters)
     return cell, positions, np.array(numbers), np.array(masses), potential
 
@@ -48,7 +52,7 @@ def case(name):
 def phonopy_energies(cell, positions, numbers, masses, potential, q):
     """eV, from phonopy's own displacements and images, forces from the same calculator."""
     unit = PhonopyAtoms(numbers=numbers, masses=masses, cell=cell, positions=positions)
-    counts = repeats(cell, potential, SMALLEST_SUPERCELL)
+    counts, _ = repeats(cell, positions, potential, SMALLEST_SUPERCELL)
     phonon = Phonopy(unit, supercell_matrix=np.diag(counts), primitive_matrix=np.eye(3))
     phonon.generate_displacements(distance=STEP)
     atoms, _ = supercell(cell, positions, numbers, potential, SMALLEST_SUPERCELL)
@@ -88,7 +92,7 @@ def test_sum_rules(name):
 
 def test_pair_potential_in_closed_form():
     """Phi(R) = -(V'' - V'/r) n n^T - (V'/r) 1 between the atoms of a pair."""
-    cell, positions = structure(PROTOTYPES["fcc"], 3.95, None)
+    cell, positions = structure(PROTOTYPES["fcc"], 3.95)
     potential = Potential("lennard_jones", LENNARD_JONES)
     found, _ = force_constants(cell, positions, np.array([50]), potential, STEP)
     epsilon, sigma, cutoff = 0.3, 2.5, LENNARD_JONES["cutoff"]
@@ -133,7 +137,7 @@ def test_folding_keeps_the_supercell_forces():
     cell, positions, numbers, _, potential = case("l1_0 emt")
     atoms, cells = supercell(cell, positions, numbers, potential, SMALLEST_SUPERCELL)
     raw = finite_differences(atoms, 2, 0.01).transpose(0, 3, 4, 1, 2)
-    counts = repeats(cell, potential, SMALLEST_SUPERCELL)
+    counts, _ = repeats(cell, positions, potential, SMALLEST_SUPERCELL)
     found = fold(raw, cells, cell, positions, counts)
     summed = np.zeros_like(raw)
     home = np.ravel_multi_index(tuple(np.mod(found.cells, counts).T), counts)

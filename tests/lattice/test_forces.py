@@ -1,32 +1,35 @@
-"""Forces of every potential against finite differences of its energy, on distorted cells."""
+"""Forces and stresses of every potential against finite differences of its energy."""
 
 import numpy as np
 import pytest
 
-from ephforge.lattice.forces import Potential, energy, energy_and_forces
+from ephforge.lattice.asap import Potential
+from ephforge.lattice.forces import energy, energy_forces_stress
 
 STEP = 1e-3  # angstrom; smaller ones meet the rounding of asap3's Brenner tables, 1e-7 eV
 PAIRS = {"epsilon": [[0.2, 0.8], [0.8, 0.3]], "cutoff": 6.1}
+RGL = {
+    "p": [[10.0, 11.0], [11.0, 12.0]],
+    "q": [[2.5, 2.8], [2.8, 3.2]],
+    "a": [[0.1, 0.12], [0.12, 0.15]],
+    "xi": [[1.1, 1.3], [1.3, 1.5]],
+    "r0": [[2.6, 2.7], [2.7, 2.8]],
+}
+MORSE = PAIRS | {"alpha": [[1.2, 1.7], [1.7, 1.3]], "r0": [[3.2, 2.7], [2.7, 3.3]]}
+IONIC = {
+    "charges": [1.4, -1.4],
+    "dielectric": 2.3,
+    "distance": [[2.6, 2.8], [2.8, 3.0]],
+    "repulsion": 0.3,
+    "rho": 0.31,
+}
 CASES = {
     "emt": ([29, 79], 3.0, {}),
-    "rgl": (
-        [29, 79],
-        3.0,
-        {
-            "p": [[10.0, 11.0], [11.0, 12.0]],
-            "q": [[2.5, 2.8], [2.8, 3.2]],
-            "a": [[0.1, 0.12], [0.12, 0.15]],
-            "xi": [[1.1, 1.3], [1.3, 1.5]],
-            "r0": [[2.6, 2.7], [2.7, 2.8]],
-        },
-    ),
+    "rgl": ([29, 79], 3.0, RGL),
     "lennard_jones": ([20, 8], 3.2, PAIRS | {"sigma": [[2.9, 2.5], [2.5, 3.0]]}),
-    "morse": (
-        [20, 8],
-        3.2,
-        PAIRS | {"alpha": [[1.2, 1.7], [1.7, 1.3]], "r0": [[3.2, 2.7], [2.7, 3.3]]},
-    ),
+    "morse": ([20, 8], 3.2, MORSE),
     "brenner": ([14, 14], 2.35, {}),
+    "ionic": ([20, 8], 3.2, IONIC),
 }
 
 
@@ -37,18 +40,24 @@ def triclinic(length):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_forces_are_minus_the_gradient_of_the_energy(name):
+def test_forces_and_stress_are_derivatives_of_the_energy(name):
     numbers, length, parameters = CASES[name]
-    potential = Potential(name, parameters)
+    numbers, potential = np.array(numbers), Potential(name, parameters)
     cell, positions = triclinic(length)
-    value, forces = energy_and_forces(cell, positions, np.array(numbers), potential)
-    assert value == pytest.approx(energy(cell, positions, np.array(numbers), potential), abs=1e-12)
-    expected = np.zeros_like(forces)
-    for s, c in np.ndindex(positions.shape):
-        for sign in (1, -1):
+    value, forces, stress = energy_forces_stress(cell, positions, numbers, potential)
+    assert value == energy(cell, positions, numbers, potential)
+    expected_forces, expected_stress = np.zeros_like(forces), np.zeros((3, 3))
+    for sign in (1, -1):
+        for s, c in np.ndindex(positions.shape):
             moved = positions.copy()
             moved[s, c] += sign * STEP
-            side = energy(cell, moved, np.array(numbers), potential)
-            expected[s, c] -= sign * side / (2 * STEP)
+            side = energy(cell, moved, numbers, potential)
+            expected_forces[s, c] -= sign * side / (2 * STEP)
+        for c, d in np.ndindex(3, 3):
+            strain = np.eye(3)
+            strain[c, d] += sign * STEP
+            side = energy(cell @ strain.T, positions @ strain.T, numbers, potential)
+            expected_stress[c, d] += sign * side / (2 * STEP)
     assert np.abs(forces).max() > 0.02
-    np.testing.assert_allclose(forces, expected, atol=1e-4 * np.abs(forces).max())
+    np.testing.assert_allclose(forces, expected_forces, atol=1e-4 * np.abs(forces).max())
+    np.testing.assert_allclose(stress, expected_stress, atol=5e-4 * np.abs(stress).max())

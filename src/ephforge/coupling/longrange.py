@@ -2,17 +2,22 @@
 
 Both are sums over G of the field of a dipole lattice in the medium of the dielectric tensor,
 damped by a Gaussian; the short-range models are what remained when the same sums were
-subtracted, so the damping does not show in the result.  Two codes cut the sums differently:
+subtracted, so the damping does not show in the result.  The sums are cut in different ways:
 
 "epw-5.3"   EPW 5.3.1: in the coupling G limited by the coarse mesh, and a damping exponent
             that carries a factor 2 pi / alat (alat in bohr) too much.
 "perturbo"  Perturbo (polar_correction.f90): an Ewald parameter each for Phi and for g, G within
             a box that holds K.eps.K < 56 alpha along the axes (for Phi: K.K), and no coupling
             field at all at q = 0.
+"ewald"     synthetic ionic materials: all G whose terms exceed e^-34 = 2e-15, damped by
+            e^{-K.eps.K / 4 alpha} with one alpha each for Phi and for g.  Phi(R) holds Ewald's
+            real-space sum of that alpha (lattice/ewald.py), so that phonons are those of the ions
+            and independent of it; in the coupling alpha says how far an orbital spreads.
 
 Lengths are in alat of the code, K = q + G.
 """
 
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -26,6 +31,8 @@ from ephforge.core.units import BOHR, COULOMB
 from ephforge.phonons import modes
 
 _LARGEST_EXPONENT = 14.0  # terms damped by more than e^-14 are left out, as in both codes
+_COMPLETE_EXPONENT = 34.0  # the same for "ewald"
+_FEWEST_WAVES = 512  # of "ewald": padded to a power of two, so that few kernels are compiled
 _GAMMA = 1e-8  # |q|, fractional, below which Perturbo's coupling field is zero
 
 
@@ -54,6 +61,7 @@ class DipoleSum(NamedTuple):
       stiffness: 4 pi e^2 / volume, eV/angstrom^2.
       force: the same times alat / 2 pi, eV/angstrom.
       at_gamma: what multiplies the coupling field at q = 0.
+      folds: 1 where q is taken to the cell around 0 before the sum, else 0.
     """
 
     reciprocal_33: Float[Array, "3 3"]
@@ -65,6 +73,7 @@ class DipoleSum(NamedTuple):
     stiffness: float
     force: float
     at_gamma: float
+    folds: float
 
 
 def dipole_sum(long_range: LongRange, crystal: Crystal) -> DipoleSum:
@@ -90,6 +99,7 @@ def dipole_sum(long_range: LongRange, crystal: Crystal) -> DipoleSum:
         stiffness,
         stiffness * unit / (2 * np.pi),
         0.0 if long_range.convention == "perturbo" else 1.0,
+        1.0 if long_range.convention == "ewald" else 0.0,
     )
 
 
@@ -118,7 +128,27 @@ def _perturbo_waves(long_range: LongRange, reciprocal_33: np.ndarray) -> tuple[W
     return found[0], found[1]
 
 
-_WAVES = {"epw-5.3": _epw_waves, "perturbo": _perturbo_waves}
+def _ewald_waves(long_range: LongRange, reciprocal_33: np.ndarray) -> tuple[Waves, Waves]:
+    corners_k3 = np.array(list(itertools.product((-0.5, 0.5), repeat=3))) @ reciprocal_33
+    farthest_q = np.linalg.norm(corners_k3, axis=1).max()
+    smallest = np.linalg.eigvalsh(long_range.dielectric)[0]
+    found = []
+    for alpha in long_range.ewald:
+        largest = 4 * _COMPLETE_EXPONENT * alpha
+        radius = np.sqrt(largest / smallest) + farthest_q
+        reach_3 = np.floor(radius * np.linalg.norm(np.linalg.inv(reciprocal_33), axis=0))
+        vector_g3 = np.asarray(_box(reach_3.astype(int), reciprocal_33))
+        length_g = np.linalg.norm(vector_g3, axis=1)
+        near_g3 = vector_g3[np.argsort(length_g, kind="stable")[: np.sum(length_g < radius)]]
+        size = max(_FEWEST_WAVES, 1 << (len(near_g3) - 1).bit_length())
+        beyond = np.array([[2 * radius, 0.0, 0.0]])  # padding that no q brings inside
+        padding_g3 = np.repeat(beyond, size - len(near_g3), axis=0)
+        waves_g3 = jnp.asarray(np.concatenate([near_g3, padding_g3]))
+        found.append(Waves(waves_g3, 1 / alpha, largest))
+    return found[0], found[1]
+
+
+_WAVES = {"epw-5.3": _epw_waves, "ewald": _ewald_waves, "perturbo": _perturbo_waves}
 
 
 def _box(reach_3, reciprocal_33: np.ndarray) -> Float[Array, "g 3"]:
@@ -192,7 +222,8 @@ def _wave_vectors(
     q_3: Float[Array, "3"], dipoles: DipoleSum, waves: Waves
 ) -> tuple[Float[Array, "g 3"], Float[Array, " g"]]:
     """K = q + G, and the weight of each in the sum, 0 for those that it leaves out."""
-    wave_g3 = q_3 @ dipoles.reciprocal_33 + waves.vector_g3
+    near_3 = q_3 - dipoles.folds * jnp.round(q_3)
+    wave_g3 = near_3 @ dipoles.reciprocal_33 + waves.vector_g3
     strength_g = jnp.einsum("gi,ij,gj->g", wave_g3, dipoles.dielectric_33, wave_g3)
     is_kept_g = (strength_g > 0) & (strength_g < waves.largest)
     safe_g = jnp.where(strength_g > 0, strength_g, 1)

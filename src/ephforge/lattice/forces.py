@@ -1,94 +1,50 @@
-"""Energies and forces from asap3; the only file that knows its calculators.
+"""Energy, forces and stress of any crystal in any potential.
 
-asap3 works in the units of the potential (unscaled angstrom and eV).  LennardJones, Morse,
-RGL and Brenner refuse a supercell with a height of up to two cutoffs, so supercells are made
-large enough here, for all potentials alike.
+Some potentials have formulas here, one file each, that work on the primitive cell and have
+analytic second derivatives; the others are asap3's, on supercells.
 """
 
-from typing import Any, NamedTuple
+import itertools
 
 import asap3
 import numpy as np
-from ase import Atoms
 from jaxtyping import Float, Int
 
-from ephforge.core.kpoints import mesh_indices
-from ephforge.lattice.rejection import REFUSED, Rejected
+from ephforge.lattice import ionic, keating, polar
+from ephforge.lattice.asap import Potential, supercell
 
-_BRENNER_REACH = 3.2  # angstrom; beyond the longest cutoff of C, Si, Ge
-_EMT_REACH = 5.62  # angstrom; the cutoff that asap3.EMT reports for its largest element
+FORMULAS = {"ionic": ionic, "keating": keating, "polar": polar}
 
-
-class Potential(NamedTuple):
-    """An interatomic potential of given species: its name and parameters (potentials.py)."""
-
-    name: str
-    parameters: dict[str, Any]
+WITHOUT_STRESS = ("morse", "brenner")  # in asap3
+_STRAIN_STEP = 1e-3
 
 
-def reach(potential: Potential) -> float:
-    """Distance beyond which atoms do not interact, unscaled angstrom."""
-    name, parameters = potential
-    if name == "emt":
-        return _EMT_REACH
-    if name == "brenner":
-        return _BRENNER_REACH
-    if name == "rgl":
-        # asap3: the switch to zero ends at 1.73 + 0.15 of the longest equilibrium distance
-        return 1.88 * 1.05 * float(np.max(parameters["r0"]))
-    return parameters["cutoff"]
-
-
-def repeats(
-    cell_33: Float[np.ndarray, "3 3"], potential: Potential, smallest: int
-) -> tuple[int, int, int]:
-    """Cells in a supercell whose heights exceed two reaches of the potential."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(cell_33), axis=0)
-    needed = np.floor(2.02 * reach(potential) / heights).astype(int) + 1
-    return tuple(int(n) for n in np.maximum(needed, smallest))
-
-
-def supercell(
+def energy_forces_stress(
     cell_33: Float[np.ndarray, "3 3"],
     positions_s3: Float[np.ndarray, "s 3"],
     numbers_s: Int[np.ndarray, " s"],
     potential: Potential,
-    smallest: int = 1,
-) -> tuple[Atoms, Int[np.ndarray, "m 3"]]:
-    """Repeated crystal with its calculator, atoms ordered [m, s], and the cells m.
+) -> tuple[float, Float[np.ndarray, "s 3"], Float[np.ndarray, "3 3"]]:
+    """Energy of one cell, forces on its atoms, derivative with the strain of the cell.
 
-    Raises:
-      Rejected: asap3 does not accept the potential.
+    The strain e takes every vector r to (1 + e) r.
+
+    Returns:
+      unscaled eV, eV/angstrom, eV.  Where the potential gives none, the energy is infinite and
+      the rest is zero.
     """
-    counts = repeats(cell_33, potential, smallest)
-    cells_m3 = mesh_indices(counts)
-    positions = (cells_m3 @ cell_33)[:, None] + positions_s3
-    atoms = Atoms(
-        numbers=np.tile(numbers_s, len(cells_m3)),
-        positions=positions.reshape(-1, 3),
-        cell=np.array(counts)[:, None] * cell_33,
-        pbc=True,
-    )
-    try:
-        atoms.calc = _calculator(potential, list(dict.fromkeys(numbers_s.tolist())))
-    except (ValueError, asap3.AsapError) as error:
-        raise Rejected(REFUSED, _one_line(error)) from None
-    return atoms, cells_m3
-
-
-def energy(
-    cell_33: Float[np.ndarray, "3 3"],
-    positions_s3: Float[np.ndarray, "s 3"],
-    numbers_s: Int[np.ndarray, " s"],
-    potential: Potential,
-) -> float:
-    """Potential energy of one cell, unscaled eV; infinite where the potential gives none."""
-    atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
-    try:
-        value = atoms.get_potential_energy() / len(cells_m3)
-    except asap3.AsapError:
-        return np.inf
-    return float(value) if np.isfinite(value) else np.inf
+    value, force_s3 = energy_and_forces(cell_33, positions_s3, numbers_s, potential)
+    if not np.isfinite(value):
+        return value, force_s3, np.zeros((3, 3))
+    arguments = (cell_33, positions_s3, numbers_s, potential)
+    if potential.name in FORMULAS:
+        stress_33 = _by_formula(*arguments)[2]
+    elif potential.name in WITHOUT_STRESS:
+        stress_33 = _stress_by_differences(*arguments)
+    else:
+        atoms, _ = supercell(*arguments)
+        stress_33 = atoms.get_stress(voigt=False) * abs(np.linalg.det(cell_33))
+    return value, force_s3, stress_33
 
 
 def energy_and_forces(
@@ -97,51 +53,57 @@ def energy_and_forces(
     numbers_s: Int[np.ndarray, " s"],
     potential: Potential,
 ) -> tuple[float, Float[np.ndarray, "s 3"]]:
-    """Energy of one cell and the forces on its atoms, unscaled eV and eV/angstrom.
-
-    Where the potential gives none, the energy is infinite and the forces are zero.
-    """
-    atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
-    try:
-        value = atoms.get_potential_energy() / len(cells_m3)
-        force_s3 = np.array(atoms.get_forces()[: len(numbers_s)])
-    except asap3.AsapError:
-        return np.inf, np.zeros_like(positions_s3)
-    if not (np.isfinite(value) and np.all(np.isfinite(force_s3))):
-        return np.inf, np.zeros_like(positions_s3)
-    return float(value), force_s3
-
-
-def forces(atoms: Atoms) -> Float[np.ndarray, "n 3"]:
-    """Forces, unscaled eV/angstrom.
-
-    Raises:
-      Rejected: asap3 refuses the structure.
-    """
-    try:
-        return np.asarray(atoms.get_forces())
-    except asap3.AsapError as error:
-        raise Rejected(REFUSED, _one_line(error)) from None
+    """The first two of `energy_forces_stress`."""
+    if potential.name in FORMULAS:
+        value, force_s3, _ = _by_formula(cell_33, positions_s3, numbers_s, potential)
+    else:
+        atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
+        try:
+            value = float(atoms.get_potential_energy()) / len(cells_m3)
+            force_s3 = np.array(atoms.get_forces()[: len(numbers_s)])
+        except asap3.AsapError:
+            return np.inf, np.zeros_like(positions_s3)
+    if np.isfinite(value) and np.all(np.isfinite(force_s3)):
+        return value, force_s3
+    return np.inf, np.zeros_like(positions_s3)
 
 
-def _calculator(potential: Potential, species: list[int]):
-    name, parameters = potential
-    n = len(species)
-
-    def matrix(key):
-        return np.array(parameters[key])[:n, :n]
-
-    if name == "emt":
-        return asap3.EMT()
-    if name == "brenner":
-        return asap3.BrennerPotential()
-    if name == "rgl":
-        return asap3.RGL(species, *(matrix(key) for key in ("p", "q", "a", "xi", "r0")))
-    cutoff = parameters["cutoff"]
-    if name == "lennard_jones":
-        return asap3.LennardJones(species, matrix("epsilon"), matrix("sigma"), rCut=cutoff)
-    return asap3.Morse(species, *(matrix(k) for k in ("epsilon", "alpha", "r0")), rCut=cutoff)
+def energy(
+    cell_33: Float[np.ndarray, "3 3"],
+    positions_s3: Float[np.ndarray, "s 3"],
+    numbers_s: Int[np.ndarray, " s"],
+    potential: Potential,
+) -> float:
+    """The first of `energy_forces_stress`."""
+    return energy_and_forces(cell_33, positions_s3, numbers_s, potential)[0]
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def species_of(numbers_s: Int[np.ndarray, " s"]) -> Int[np.ndarray, " s"]:
+    """Which species of the parameters each atom is: they are counted as they first appear."""
+    order = list(dict.fromkeys(numbers_s.tolist()))
+    return np.array([order.index(number) for number in numbers_s.tolist()])
+
+
+def _by_formula(
+    cell_33: np.ndarray, positions_s3: np.ndarray, numbers_s: np.ndarray, potential: Potential
+) -> tuple[float, np.ndarray, np.ndarray]:
+    formula = FORMULAS[potential.name]
+    return formula.energy_forces_stress(
+        cell_33, positions_s3, species_of(numbers_s), potential.parameters
+    )
+
+
+def _stress_by_differences(
+    cell_33: np.ndarray, positions_s3: np.ndarray, numbers_s: np.ndarray, potential: Potential
+) -> np.ndarray:
+    stress_33 = np.zeros((3, 3))
+    for c, d in itertools.combinations_with_replacement(range(3), 2):
+        for sign in (1, -1):
+            strain_33 = np.eye(3)
+            strain_33[c, d] += sign * _STRAIN_STEP / 2
+            strain_33[d, c] += sign * _STRAIN_STEP / 2
+            strained = (cell_33 @ strain_33, positions_s3 @ strain_33)
+            atoms, cells_m3 = supercell(*strained, numbers_s, potential)
+            value = atoms.get_potential_energy() / len(cells_m3)
+            stress_33[c, d] += sign * value / (2 * _STRAIN_STEP)
+    return stress_33 + np.triu(stress_33, 1).T
