@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import bench, couple, show, transfer
+from ephforge.cli import bench, couple, show, transfer, validate
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
@@ -15,6 +15,7 @@ Exit status: 0 done, 1 wrong input (one line says what and where), 2 wrong usage
 """
 READ = "Files of other codes"
 LOOK = "Look and compute"
+CAMPAIGN = "Files of a campaign"
 
 
 class Commands(TyperGroup):
@@ -86,4 +87,5 @@ app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
 app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
 app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("couple", rich_help_panel=LOOK)(couple.couple)
+app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
 app.command("bench", rich_help_panel=LOOK)(bench.bench)

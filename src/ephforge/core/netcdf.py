@@ -58,6 +58,15 @@ class Contents(NamedTuple):
     groups: dict[str, "Contents"]
 
 
+class Stored(NamedTuple):
+    """How an array stands in a file; complex ones without their trailing axis."""
+
+    axes: tuple[str, ...]
+    unit: str | None
+    meaning: str | None
+    type: str
+
+
 def write(
     path: str | Path,
     kind: str,
@@ -138,6 +147,33 @@ def read_groups(path: str | Path, kind: str, names: Iterable[str]) -> Iterator[C
             yield _take(file.groups[name], hashlib.sha256())
 
 
+def outline(path: str | Path) -> tuple[str, dict[str, dict[str, Stored]]]:
+    """Kind of a file, and of each group ("" is the root) how its arrays are stored.
+
+    Raises:
+      EphforgeError: the file is absent or not NetCDF-4.
+    """
+    with _opened(Path(path), None) as file:
+        groups = {"": file} | dict(file.groups)
+        stored = {name: _outline(group) for name, group in groups.items()}
+        return str(_attribute(file, "kind")), stored
+
+
+def _outline(group) -> dict[str, Stored]:
+    found = {}
+    for name, stored in group.variables.items():
+        is_complex = bool(getattr(stored, "is_complex", 0))
+        axes = stored.dimensions[:-1] if is_complex else stored.dimensions
+        kind = "str" if stored.dtype is str else str(np.dtype(stored.dtype))
+        unit, meaning = (_attribute(stored, key) for key in ("units", "long_name"))
+        found[name] = Stored(tuple(axes), unit, meaning, "complex128" if is_complex else kind)
+    return found
+
+
+def _attribute(holder, name: str):
+    return holder.getncattr(name) if name in holder.ncattrs() else None
+
+
 def fingerprint(contents: Contents) -> bytes:
     """SHA-256 (32 bytes) of the arrays of a group and of its attributes."""
     digest = hashlib.sha256()
@@ -148,16 +184,18 @@ def fingerprint(contents: Contents) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path, kind: str) -> Iterator[netCDF4.Dataset]:
-    """The file of a kind; whatever the library says against it is one line for the user."""
+def _opened(path: Path, kind: str | None) -> Iterator[netCDF4.Dataset]:
+    """The file, of any kind if None; what the library says against it is one line for the user."""
     if not path.is_file():
-        raise EphforgeError(f"{path}: no such file, expected a {kind} file")
+        raise EphforgeError(f"{path}: no such file, expected a {kind or 'NetCDF-4'} file")
     try:
         with netCDF4.Dataset(path) as file:
             file.set_auto_mask(False)
-            found = file.kind if "kind" in file.ncattrs() else "none"
-            if found != kind:
-                raise EphforgeError(f"{path}: expected a file of kind '{kind}', found '{found}'")
+            found = _attribute(file, "kind")
+            if kind is not None and found != kind:
+                raise EphforgeError(
+                    f"{path}: expected a file of kind '{kind}', found '{found or 'none'}'"
+                )
             yield file
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise EphforgeError(
