@@ -13,13 +13,14 @@ from ephforge.lattice.draw import Draft
 from ephforge.lattice.material import make
 from ephforge.lattice.prototype_table import PROTOTYPES
 from ephforge.lattice.prototypes import crystal_system
-from ephforge.lattice.rejection import FLOPPY, IMAGINARY, REASONS, Rejected
+from ephforge.lattice.rejection import ANOTHER_TYPE, FLOPPY, IMAGINARY, REASONS, Rejected
 from ephforge.lattice.stability import energies, irreducible, require_stable
-from ephforge.lattice.stage import run
+from ephforge.lattice.stage import material_group, run
 from ephforge.lattice.timing import Clock
 from ephforge.phonons.modes import energies_at
 
 OPTIONS = Lattice().model_dump()
+BCC_RGL = OPTIONS | {"prototypes": ["bcc"], "potentials": ["rgl"], "variants": 0.0}
 PROVENANCE = {"stage": "lattice", "options": OPTIONS, "code": "0123"}
 
 
@@ -49,7 +50,7 @@ def test_shard_has_a_row_for_each_material(shard):
             assert not group.variables
         assert group.attributes["system"] == crystal_system(group.attributes["space_group"])
         assert group.attributes["variant"] in ("ideal", "ordered", "distorted")
-        assert group.attributes["stabilised"] in ("", "condensed", "compressed")
+        assert group.attributes["stabilised"] in ("", "compressed", "stretched")
         assert group.attributes["parameters"]["length_scale"] > 0
 
 
@@ -110,6 +111,24 @@ def test_scales_are_units_of_the_potential():
     np.testing.assert_allclose(after, before * np.sqrt(0.8) / 1.1, rtol=1e-10)
 
 
+def test_pressure_holds_bcc_in_a_many_body_potential():
+    """RGL bcc has imaginary modes near its own density; squeezed by 3 % in length it has none."""
+    made = [material_group(5, i, BCC_RGL, Clock())[1] for i in range(6)]
+    squeezed = [row for row in made if row["stabilised"]]
+    assert len(squeezed) >= 2
+    for row in squeezed:
+        assert row["status"] == "accepted"
+        assert row["stabilised"] == "compressed"
+        assert row["strain"] in (pytest.approx(-0.03), pytest.approx(-0.06))
+
+
+def test_structures_that_become_more_symmetric_are_rejected():
+    """The monoclinic martensite goes to an orthorhombic or cubic alloy in EMT."""
+    options = OPTIONS | {"prototypes": ["b19_prime"], "potentials": ["emt"], "variants": 0.0}
+    rows = [material_group(5, i, options, Clock())[1] for i in range(4)]
+    assert ANOTHER_TYPE in {row["reason"] for row in rows}
+
+
 def test_zero_modes_away_from_gamma_are_rejected():
     """Springs along one axis only: the other directions have no restoring force."""
     cells = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0]])
@@ -139,10 +158,8 @@ def test_irreducible_points_see_the_lowest_mode_of_the_whole_mesh(shard):
         few = irreducible(crystal, mesh)
         whole = energies_at(mesh_points(mesh), found, crystal.masses)
         np.testing.assert_allclose(
-            np.unique(np.round(energies(few, found, crystal.masses)[:, -1] * MEV, 1)),
+            np.unique(np.round(energies(few, found, crystal)[:, -1] * MEV, 1)),
             np.unique(np.round(whole[:, -1] * MEV, 1)),
             atol=0.11,
         )
-        np.testing.assert_allclose(
-            energies(mesh_points(mesh), found, crystal.masses), whole, atol=1e-7
-        )
+        np.testing.assert_allclose(energies(mesh_points(mesh), found, crystal), whole, atol=1e-7)

@@ -9,7 +9,7 @@ REFUSED = "potential refused the structure"
 NOT_FINITE = "energy or forces not finite"
 RESIDUAL_FORCES = "residual forces"
 SHELL_AT_CUTOFF = "neighbour shell at the cutoff"
-CROWDED = "atoms too close"
+ANOTHER_TYPE = "relaxed to another structure type"
 IMAGINARY = "imaginary modes"
 FLOPPY = "modes without restoring force"
 
@@ -20,7 +20,7 @@ REASONS = (
     NOT_FINITE,
     RESIDUAL_FORCES,
     SHELL_AT_CUTOFF,
-    CROWDED,
+    ANOTHER_TYPE,
     IMAGINARY,
     FLOPPY,
 )

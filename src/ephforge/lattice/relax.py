@@ -1,9 +1,9 @@
 """The lowest energy within a structure type, near a guess, within bounds.
 
-First the size of the crystal is scanned; from the lowest inner minimum a quasi-Newton search
-runs over the invariant strains and displacements (freedom.py), so that the space group is
-kept.  Steps are short and go back where the energy rises or is infinite: potentials end at
-cutoffs, and some give no energy for crowded atoms.
+First the size of the crystal, downhill from the guess; from there a quasi-Newton search runs
+over the invariant strains and displacements (freedom.py), so that the space group is kept.
+Steps are short and go back where the energy rises or is infinite: potentials end at cutoffs,
+and some give no energy for crowded atoms.
 """
 
 from collections.abc import Callable
@@ -11,17 +11,26 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
-from ephforge.lattice.forces import Potential, energy, energy_and_forces
+from ephforge.lattice.asap import Potential
+from ephforge.lattice.forces import (
+    WITHOUT_STRESS,
+    energy,
+    energy_and_forces,
+    energy_forces_stress,
+)
 from ephforge.lattice.freedom import Freedom
 from ephforge.lattice.rejection import OUT_OF_BOUNDS, SHELL_AT_CUTOFF, UNSETTLED, Rejected
 
-_SIZES = np.geomspace(0.75, 1.3, 17)  # of the expected size
-_LARGEST_STEP = 0.04  # of strains, and of displacements in units of `_unit`
+_SIZE_STEP = 1.045  # the search for the size goes by this factor
+_SIZE_STEPS = 7  # at most so many to either side: 0.73 to 1.36 of the expected size
+_LARGEST_STEP = 0.04  # of strains, and of displacements in units of `_Space`
 _LARGEST_STRAIN = 0.25  # beyond the scan
-_LARGEST_DISPLACEMENT = 0.4  # in units of `_unit`
-_STRAIN_STEP = 1e-3  # of central differences; the error in the strain is near its square
-_SETTLED = 2e-5  # the gradient that is left / the curvature of the size scan
+_LARGEST_DISPLACEMENT = 0.4  # likewise
+_STRAIN_STEP = 1e-3  # of central differences, where a potential has no stress
+_SETTLED = 5e-5  # the gradient that is left / the stiffness of the size
+_SOFTEST = 1e-3  # eV; the least stiffness to start from
 _ROUNDS = 60
+_SHORTENINGS = 8
 _FORCE = 1e-7  # eV/angstrom, what may be left on atoms
 _NEWTON_STEP = 1e-3  # angstrom
 _NEWTON_ROUNDS = 12
@@ -49,20 +58,9 @@ def relax(
     size, curvature = _best_size(
         lambda x: energy(x * cell_33, x * positions_s3, numbers_s, potential)
     )
-    start = (size * cell_33, size * positions_s3)
-    unit = _unit(*start)
-
-    def structure_at(x_f):
-        return _deformed(*start, free, x_f, unit)
-
-    def energy_at(x_f):
-        return energy(*structure_at(x_f), numbers_s, potential)
-
-    def gradient_at(x_f):
-        return _gradient(energy_at, structure_at, numbers_s, potential, free, unit, x_f)
-
-    x_f = _minimise(energy_at, gradient_at, curvature, len(free.strain_f33), _count(free))
-    return structure_at(x_f)
+    space = _Space(size * cell_33, size * positions_s3, numbers_s, potential, free)
+    x_f = _minimise(space.energy_and_gradient, curvature, len(free.strain_f33), space.size)
+    return space.structure_at(x_f)
 
 
 def settle(
@@ -103,6 +101,8 @@ def settle(
         before, force_f = np.max(np.abs(force_f)), force_at(here)
         if np.max(np.abs(force_f)) > 0.3 * before:
             stiffness_ff = None  # the quadratic model of the last point is worn out
+    if np.max(np.abs(force_f)) < _FORCE:
+        return here
     raise Rejected(UNSETTLED, f"{np.max(np.abs(force_f)):.1e} eV/angstrom left on free coordinates")
 
 
@@ -137,73 +137,103 @@ def cutoff_between_shells(
 
 
 def _best_size(energy_of: Callable[[float], float]) -> tuple[float, float]:
-    """Size of the lowest inner minimum of the scan, and d2E/d(ln size)2 there, eV."""
-    values = np.array([energy_of(x) for x in _SIZES])
-    finite = np.where(np.isfinite(values), values, np.inf)
-    is_minimum = (finite[1:-1] < finite[:-2]) & (finite[1:-1] <= finite[2:])
-    inner = 1 + np.flatnonzero(is_minimum & (finite[1:-1] < finite[-1]))
-    if len(inner) == 0:
+    """Size of lowest energy downhill from 1, and d2E/d(ln size)2 there, eV."""
+    known = {}
+
+    def at(step: int) -> float:
+        if step not in known:
+            known[step] = energy_of(_SIZE_STEP**step)
+        return known[step]
+
+    here = 0
+    while not np.isfinite(at(here)) and here < _SIZE_STEPS:
+        here += 1  # atoms are crowded
+    while abs(here) < _SIZE_STEPS:
+        sides = {side: at(here + side) for side in (-1, 1)}
+        lower = min(sides, key=sides.get)
+        if sides[lower] >= at(here):
+            break
+        here += lower
+    else:
         raise Rejected(OUT_OF_BOUNDS, "no energy minimum for the size of the cell")
-    best = inner[np.argmin(finite[inner])]
-    step = np.log(_SIZES[1] / _SIZES[0])
-    below, lowest, above = finite[best - 1 : best + 2]
+    below, lowest, above = at(here - 1), at(here), at(here + 1)
+    if not np.isfinite(above) or not np.isfinite(lowest) or above == lowest:
+        raise Rejected(OUT_OF_BOUNDS, "atoms do not bind")
     if not np.isfinite(below):
         below = above
+    step = np.log(_SIZE_STEP)
     curvature = (below - 2 * lowest + above) / step**2
-    return float(_SIZES[best] * np.exp((below - above) / (2 * step * curvature))), curvature
+    return float(_SIZE_STEP**here * np.exp((below - above) / (2 * step * curvature))), curvature
 
 
-def _unit(cell_33: np.ndarray, positions_s3: np.ndarray) -> float:
-    """Displacements are measured in units of the radius of an atom's share of the cell.
+class _Space:
+    """Energy and gradient over the free strains and displacements of one structure.
 
-    That makes them about as stiff as strains.
+    Displacements are measured in units of the diameter of an atom's share of the cell, which
+    makes them about as stiff as strains.
     """
-    return 2 * (abs(np.linalg.det(cell_33)) / len(positions_s3) * 3 / (4 * np.pi)) ** (1 / 3)
+
+    def __init__(self, cell_33, positions_s3, numbers_s, potential: Potential, free: Freedom):
+        self.start = (cell_33, positions_s3)
+        self.crystal = (numbers_s, potential)
+        self.free = free
+        self.strains = len(free.strain_f33)
+        self.size = self.strains + len(free.displacement_fs3)
+        volume = abs(np.linalg.det(cell_33)) / len(positions_s3)
+        self.unit = 2 * (volume * 3 / (4 * np.pi)) ** (1 / 3)
+
+    def change_at(self, x_f) -> Float[np.ndarray, "3 3"]:
+        """1 + strain; it acts on rows from the right."""
+        return np.eye(3) + np.einsum("f,fcd->cd", x_f[: self.strains], self.free.strain_f33)
+
+    def structure_at(self, x_f) -> Structure:
+        cell_33, positions_s3 = self.start
+        shift_s3 = np.einsum("f,fsc->sc", x_f[self.strains :], self.free.displacement_fs3)
+        change_33 = self.change_at(x_f)
+        return cell_33 @ change_33, (positions_s3 + self.unit * shift_s3) @ change_33
+
+    def energy_and_gradient(self, x_f):
+        """E in eV, and dE/dx by stress and forces."""
+        if self.crystal[1].name in WITHOUT_STRESS:
+            value, force_s3 = energy_and_forces(*self.structure_at(x_f), *self.crystal)
+            strain_f = self._strain_gradient(x_f) if np.isfinite(value) else np.zeros(self.strains)
+        else:
+            value, force_s3, stress_33 = energy_forces_stress(
+                *self.structure_at(x_f), *self.crystal
+            )
+            # the stress is the derivative with a strain on top of the one that is there
+            pull_33 = np.linalg.solve(self.change_at(x_f).T, stress_33)
+            strain_f = np.einsum("cd,fcd->f", pull_33, self.free.strain_f33)
+        pull_s3 = force_s3 @ self.change_at(x_f)
+        shift_f = -self.unit * np.einsum("fsc,sc->f", self.free.displacement_fs3, pull_s3)
+        return value, np.concatenate([strain_f, shift_f])
+
+    def _strain_gradient(self, x_f):
+        sides = np.empty((2, self.strains))
+        for f in range(self.strains):
+            step_f = np.zeros_like(x_f)
+            step_f[f] = _STRAIN_STEP
+            sides[0, f] = energy(*self.structure_at(x_f - step_f), *self.crystal)
+            sides[1, f] = energy(*self.structure_at(x_f + step_f), *self.crystal)
+        return (sides[1] - sides[0]) / (2 * _STRAIN_STEP)
 
 
-def _count(free: Freedom) -> int:
-    return len(free.strain_f33) + len(free.displacement_fs3)
-
-
-def _deformed(cell_33, positions_s3, free: Freedom, x_f, unit: float) -> Structure:
-    n_strains = len(free.strain_f33)
-    strain_33 = np.eye(3) + np.einsum("f,fcd->cd", x_f[:n_strains], free.strain_f33)
-    moved_s3 = positions_s3 + unit * np.einsum("f,fsc->sc", x_f[n_strains:], free.displacement_fs3)
-    return cell_33 @ strain_33, moved_s3 @ strain_33
-
-
-def _gradient(energy_at, structure_at, numbers_s, potential, free: Freedom, unit: float, x_f):
-    """dE/dx: strains by central differences of the energy, displacements from forces."""
-    n_strains = len(free.strain_f33)
-    gradient_f = np.empty(len(x_f))
-    for f in range(n_strains):
-        step_f = np.zeros_like(x_f)
-        step_f[f] = _STRAIN_STEP
-        gradient_f[f] = (energy_at(x_f + step_f) - energy_at(x_f - step_f)) / (2 * _STRAIN_STEP)
-    if len(x_f) > n_strains:
-        _, force_s3 = energy_and_forces(*structure_at(x_f), numbers_s, potential)
-        strain_33 = np.eye(3) + np.einsum("f,fcd->cd", x_f[:n_strains], free.strain_f33)
-        pull_s3 = force_s3 @ strain_33
-        gradient_f[n_strains:] = -unit * np.einsum("fsc,sc->f", free.displacement_fs3, pull_s3)
-    return gradient_f
-
-
-def _minimise(energy_at, gradient_at, curvature: float, n_strains: int, count: int):
+def _minimise(evaluate, curvature: float, n_strains: int, count: int):
     """Quasi-Newton (BFGS) with short steps that must not raise the energy."""
     # the size is a strain of norm sqrt(3) for unit ln(size)
-    hessian_ff = np.eye(count) * max(curvature / 3, 1e-3)
-    settled = _SETTLED * max(curvature, 1e-3)
-    x_f, value = np.zeros(count), energy_at(np.zeros(count))
-    gradient_f = gradient_at(x_f)
+    stiffness = max(curvature / 3, _SOFTEST)
+    hessian_ff = np.eye(count) * stiffness
+    x_f = np.zeros(count)
+    value, gradient_f = evaluate(x_f)
     for _ in range(_ROUNDS):
         if not np.all(np.isfinite(gradient_f)):
             raise Rejected(OUT_OF_BOUNDS, "energy is not finite near the minimum")
-        if np.max(np.abs(gradient_f)) < settled:
+        if np.max(np.abs(gradient_f)) < _SETTLED * stiffness:
             return x_f
         step_f = -np.linalg.solve(hessian_ff, gradient_f)
         step_f *= min(1.0, _LARGEST_STEP / np.max(np.abs(step_f)))
-        for _ in range(8):
-            next_value = energy_at(x_f + step_f)
+        for _ in range(_SHORTENINGS):
+            next_value, next_gradient_f = evaluate(x_f + step_f)
             if next_value < value + 1e-9 * max(1.0, abs(value)):
                 break
             step_f *= 0.35
@@ -211,10 +241,9 @@ def _minimise(energy_at, gradient_at, curvature: float, n_strains: int, count: i
             raise Rejected(UNSETTLED, f"gradient {np.max(np.abs(gradient_f)):.1e} eV left")
         x_f, value = x_f + step_f, next_value
         _require_near(x_f, n_strains)
-        next_gradient_f = gradient_at(x_f)
         change_f = next_gradient_f - gradient_f
         along = change_f @ step_f
-        if along > 1e-3 * curvature * (step_f @ step_f):  # keeps the Hessian positive
+        if along > 1e-3 * stiffness * (step_f @ step_f):  # keeps the Hessian positive
             bent_f = hessian_ff @ step_f
             hessian_ff = hessian_ff + np.outer(change_f, change_f) / along
             hessian_ff = hessian_ff - np.outer(bent_f, bent_f) / (step_f @ bent_f)

@@ -5,12 +5,13 @@ number of cells, atoms and points would cost more than the verdict.
 """
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float
 
 from ephforge.core.kpoints import mesh_indices, point_number
-from ephforge.core.realspace import Crystal, ForceConstants
+from ephforge.core.realspace import Crystal, ForceConstants, LongRange
 from ephforge.core.symmetry import reciprocal_operations
 from ephforge.core.units import HBAR2_PER_DALTON, MEV
+from ephforge.lattice.ewald import wave_force_constants
 from ephforge.lattice.rejection import FLOPPY, IMAGINARY, Rejected
 
 _POINTS = {1: 8, 2: 8, 3: 6, 4: 6, 5: 4, 6: 4}  # q points along a vector, by atoms in the cell
@@ -27,11 +28,13 @@ def require_stable(
     force_constants: ForceConstants,
     tolerance: float,
     is_layer: bool = False,
+    polar: LongRange | None = None,
 ) -> None:
     """Refuse a crystal with imaginary modes, or with zero modes away from Gamma.
 
     Args:
       tolerance: meV; a mode this close to zero counts as zero.
+      polar: the dipole part, which the force constants lack.
 
     Raises:
       Rejected: a mode of the mesh is more imaginary than the tolerance, or does not exceed it
@@ -39,7 +42,7 @@ def require_stable(
     """
     mesh = stability_mesh(len(crystal.masses), is_layer)
     q_q3 = irreducible(crystal, mesh)
-    lowest_q = energies(q_q3, force_constants, crystal.masses)[:, 0] * MEV
+    lowest_q = energies(q_q3, force_constants, crystal, polar)[:, 0] * MEV
     is_zone_centre_q = np.all(q_q3 == 0, axis=1)
     reason, is_bad_q = IMAGINARY, lowest_q < -tolerance
     if not is_bad_q.any():
@@ -68,23 +71,28 @@ def irreducible(crystal: Crystal, mesh: tuple[int, int, int]) -> Float[np.ndarra
 def energies(
     q_q3: Float[np.ndarray, "q 3"],
     force_constants: ForceConstants,
-    mass_s: Float[np.ndarray, " s"],
+    crystal: Crystal,
+    polar: LongRange | None = None,
 ) -> Float[np.ndarray, "q v"]:
     """Phonon energies at many q, eV, negative for imaginary ones; as phonons.modes."""
-    eigenvalue_qv = np.linalg.eigvalsh(dynamical_matrices(q_q3, force_constants, mass_s))
+    matrix_qdd = dynamical_matrices(q_q3, force_constants, crystal, polar)
+    eigenvalue_qv = np.linalg.eigvalsh(matrix_qdd)
     return np.sign(eigenvalue_qv) * np.sqrt(HBAR2_PER_DALTON * np.abs(eigenvalue_qv))
 
 
 def dynamical_matrices(
     q_q3: Float[np.ndarray, "q 3"],
     force_constants: ForceConstants,
-    mass_s: Float[np.ndarray, " s"],
+    crystal: Crystal,
+    polar: LongRange | None = None,
 ) -> Complex[np.ndarray, "q d d"]:
-    """sum_R e^{2 pi i q.R} Phi(R) / sqrt(M M'), eV/(angstrom^2 dalton)."""
-    cells_r3: Int[np.ndarray, "r 3"] = force_constants.cells
-    size = 3 * len(mass_s)
+    """sum_R e^{2 pi i q.R} Phi(R) / sqrt(M M') and the dipole part, eV/(angstrom^2 dalton)."""
+    cells_r3, phi_rsctd = force_constants.cells, force_constants.phi
+    size = 3 * len(crystal.masses)
     phase_qr = np.exp(2j * np.pi * (q_q3 @ cells_r3.T))
-    matrix_qdd = (phase_qr @ force_constants.phi.reshape(len(cells_r3), -1)).reshape(-1, size, size)
-    root_d = np.repeat(np.sqrt(mass_s), 3)
-    matrix_qdd = matrix_qdd / (root_d[:, None] * root_d)
+    matrix_qdd = (phase_qr @ phi_rsctd.reshape(len(cells_r3), -1)).reshape(-1, size, size)
+    if polar is not None:
+        matrix_qdd += wave_force_constants(polar, crystal, q_q3).reshape(matrix_qdd.shape)
+    root_d = np.repeat(np.sqrt(crystal.masses), 3)
+    matrix_qdd /= root_d[:, None] * root_d
     return (matrix_qdd + matrix_qdd.conj().swapaxes(-1, -2)) / 2

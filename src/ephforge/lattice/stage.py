@@ -14,7 +14,6 @@ from ephforge.core.realspace import (
 )
 from ephforge.lattice.draw import draw
 from ephforge.lattice.material import make
-from ephforge.lattice.prototypes import crystal_system
 from ephforge.lattice.rejection import Rejected
 from ephforge.lattice.timing import Clock
 
@@ -83,8 +82,8 @@ def material_group(seed: int, material: int, options: dict[str, Any], clock: Clo
         "reason": "",
         "detail": "",
         "parameters": made.parameters,
-        "system": crystal_system(made.space_group),
-        "space_group": made.space_group,
+        "strain": made.strain,
+        "stabilised": made.stabilised,
     }
     if made.long_range is not None:
         polar_variables, polar_attributes = long_range_variables(made.long_range)
