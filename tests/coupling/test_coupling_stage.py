@@ -12,6 +12,12 @@ from ephforge.coupling import stage
 
 OPTIONS = {
     "bases": ["s", "sp3"],
+    "overlap": 0.5,
+    "crystal_field": 0.5,
+    "spin_orbit": 0.0,
+    "three_centre": 0.0,
+    "metals": 0.5,
+    "semiconductors": 0.3,
     "overlap": 0.0,
     "crystal_field": 0.0,
     "spin_orbit": 0.0,

@@ -40,7 +40,7 @@ def strengths(models, mesh=MESH, bands=8, batch_size=1):
 
 def test_strength_is_constant_on_symmetry_orbits():
     options = OPTIONS | {"k_mesh": (4, 4, 4), "bands": 8}
-    ((block, asymmetry),) = maps.blocks([material("zincblende", 4)], [LABELS], options, True)
+    ((block, asymmetry, _),) = maps.blocks([material("zincblende", 4)], [LABELS], options, True)
     assert block.orbits.orbit_kq.max() + 1 < block.orbits.orbit_kq.size / 10
     assert asymmetry < 1e-8
 
@@ -54,12 +54,12 @@ def test_a_distorted_crystal_is_found_asymmetric():
         *(getattr(model, x) for x in ("crystal", "hopping", "force_constants")),
         TwoCentreCoupling(gradient),
     )
-    ((_, asymmetry),) = maps.blocks([bent], [LABELS], OPTIONS, False)
+    ((_, asymmetry, _),) = maps.blocks([bent], [LABELS], OPTIONS, False)
     assert asymmetry > 1e-3
 
 
 def test_orbit_value_is_the_root_mean_square():
-    ((block, _),) = maps.blocks([material("fcc", 4)], [LABELS], OPTIONS, True)
+    ((block, _, _),) = maps.blocks([material("fcc", 4)], [LABELS], OPTIONS, True)
     noise = np.random.default_rng(0).uniform(size=on_grid(block).shape)
     g_mnvo, asymmetry = maps.reduce_to_orbits(noise, block.orbits, maps.wedge(block.orbits, True))
     for o in range(g_mnvo.shape[-1]):
@@ -117,7 +117,7 @@ def test_block_holds_what_the_basis_has():
     blocks = maps.blocks(
         [material("fcc", 1), material("zincblende", 4)], [LABELS] * 2, options, False
     )
-    for (block, _), bands, n_modes in zip(blocks, (1, 4), (3, 6), strict=True):
+    for (block, *_), bands, n_modes in zip(blocks, (1, 4), (3, 6), strict=True):
         n_orbits = len(block.orbits.size_o)
         assert block.g.shape == (bands, bands, n_modes, n_orbits)
         assert block.g.dtype == np.float32
@@ -143,7 +143,7 @@ def test_the_wedge_of_q_gives_what_all_q_give(mesh):
     options = OPTIONS | {"k_mesh": (4, 4, 4), "q_mesh": mesh}
     models = [overlapping("sp3"), material("fcc", 4), material("zincblende", 1)]
     whole, wedge = (maps.blocks(models, [LABELS] * 3, options, full) for full in (True, False))
-    for (all_q, _), (few_q, asymmetry) in zip(whole, wedge, strict=True):
+    for (all_q, *_), (few_q, asymmetry, _) in zip(whole, wedge, strict=True):
         assert asymmetry < 1e-9
         np.testing.assert_allclose(few_q.g, all_q.g, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(few_q.frequencies, all_q.frequencies, atol=1e-9)
@@ -167,12 +167,12 @@ def test_a_bent_material_is_found_out_by_the_wedge_too():
     gradient = model.coupling.gradient.copy()
     gradient[:, 0] *= 1.01
     bent = replace(model, coupling=TwoCentreCoupling(gradient))
-    ((_, asymmetry),) = maps.blocks([bent], [LABELS], OPTIONS | {"k_mesh": (4, 4, 4)}, False)
+    ((_, asymmetry, _),) = maps.blocks([bent], [LABELS], OPTIONS | {"k_mesh": (4, 4, 4)}, False)
     assert asymmetry > 1e-4
 
 
 def test_one_q_of_every_class_and_one_more():
-    ((block, _),) = maps.blocks([material("fcc", 1)], [LABELS], OPTIONS, False)
+    ((block, _, _),) = maps.blocks([material("fcc", 1)], [LABELS], OPTIONS, False)
     chosen = maps.wedge(block.orbits, False)
     assert len(chosen.computed_q) == chosen.count + 1
     # every orbit has pairs there

@@ -89,7 +89,7 @@ def test_block_holds_the_couplings_at_its_points(silicon, tmp_path):
 
 def test_orbit_values_stand_for_the_grid(silicon):
     options = OPTIONS | {"k_mesh": (4, 4, 4)}
-    ((block, asymmetry),) = blocks([silicon], [{}], options, keep_grid=True)
+    ((block, asymmetry, _),) = blocks([silicon], [{}], options, keep_grid=True)
     spread = block.g[..., block.orbits.orbit_kq]
     distance = np.linalg.norm(spread - block.g_grid) / np.linalg.norm(block.g_grid)
     assert distance == pytest.approx(asymmetry, rel=0.01)

@@ -8,7 +8,8 @@ persist between processes.  A material's numbers depend neither on its batch nor
 
 import os
 from collections import defaultdict
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,11 @@ _FAR = 1e6  # of a reciprocal vector that only pads: the sums leave it out
 # bands taken along above the window, so that it cuts no group of degenerate ones; where one is
 # longer still the material is computed again with more
 _MARGIN = 4
+_QUICK = {
+    "xla_cpu_use_fusion_emitters": "False",
+    "xla_backend_optimization_level": "1",
+    "xla_cpu_parallel_codegen_split_count": "1",
+}
 _LARGEST_BATCH = 2**28  # complex numbers of H, S, A, B of the materials taken together: 4 GB
 
 
@@ -88,7 +94,7 @@ def keep_compiled_kernels() -> None:
     """Keep compiled kernels in $EPHFORGE_CACHE, by default ~/.cache/ephforge/jax."""
     default = Path.home() / ".cache" / "ephforge" / "jax"
     jax.config.update("jax_compilation_cache_dir", os.environ.get("EPHFORGE_CACHE", str(default)))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
 def _shape(model: Model, pairs: grid.Pairs) -> tuple:
@@ -119,9 +125,12 @@ def _cuts_a_group(energy_pn, window: grid.Window, degeneracy: float) -> bool:
 def _two_centre(parts: list, limits: grid.Limits, window: grid.Window) -> list[Strengths]:
     """Materials of one shape."""
     prepared = [_sums(*part) for part in parts]
-    count = np.int32(max(len(pairs.q_q3) for _, pairs in parts))
+    count = max(len(pairs.q_q3) for _, pairs in parts)
+    if len(parts) == 1:
+        squares = _kernel(_one, "window")(prepared[0], np.int32(count), limits, window)
+        return [_strengths(_cut(jax.device_get(squares), count))]
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *prepared)
-    squares = jax.device_get(_many_two_centre(stacked, count, limits, window))
+    squares = jax.device_get(_kernel(_many, "window")(stacked, np.int32(count), limits, window))
     return [
         _strengths(_cut(grid.Squares(*(x[row] for x in squares)), len(pairs.q_q3)))
         for row, (_, pairs) in enumerate(parts)
@@ -135,31 +144,38 @@ def _sums(model: Model, pairs: grid.Pairs) -> tuple:
     fields = [None if x is None else _padded(x, _CELL_PAD) for x in electrons[:-1]]
     electrons = two_centre.Electrons(*fields, slot_so)
     q_q3 = _padded(pairs.q_q3, _Q_PAD)
-    at_points = _bloch_matrices(pairs.points_p3, electrons._replace(field_rtcsoo=None))
+    at_points = _kernel(grid.bloch_matrices)(pairs.points_p3, electrons._replace(field_rtcsoo=None))
     only_field = electrons._replace(
         energy_rab=None, overlap_rab=None, gradient_rcab=None, basis_rcab=None
     )
     if electrons.field_rtcsoo is None:
         only_field = only_field._replace(cells_r3=None)
-    at_q = _waves(q_q3, _lattice_arrays(model, 2 * _CELL_PAD), _dipoles(model), only_field)
+    at_q = _kernel(grid.waves)(
+        q_q3, _lattice_arrays(model, 2 * _CELL_PAD), _dipoles(model), only_field
+    )
     numbers = (pairs.initial_k, _padded(pairs.final_qk, _Q_PAD))
     return at_points, at_q, model.crystal.masses, slot_so, numbers
 
 
-_bloch_matrices = jax.jit(grid.bloch_matrices)
-_waves = jax.jit(grid.waves)
+def _one(material: tuple, count, limits: grid.Limits, window: grid.Window) -> grid.Squares:
+    at_points, at_q, mass_s, slot_so, (initial_k, final_qk) = material
+    numbers = grid.Numbers(initial_k, final_qk, count)
+    return grid.two_centre_squares(at_points, at_q, mass_s, slot_so, numbers, limits, window)
 
 
-@partial(jax.jit, static_argnames="window")
-def _many_two_centre(stacked, count, limits, window) -> grid.Squares:
-    def one(material):
-        at_points, at_q, mass_s, slot_so, (initial_k, final_qk) = material
-        numbers = grid.Numbers(initial_k, final_qk, count)
-        return grid.two_centre_squares(at_points, at_q, mass_s, slot_so, numbers, limits, window)
+def _many(stacked: tuple, count, limits: grid.Limits, window: grid.Window) -> grid.Squares:
+    return jax.vmap(lambda material: _one(material, count, limits, window))(stacked)
 
-    if len(stacked[2]) == 1:
-        return jax.tree.map(lambda x: x[None], one(jax.tree.map(lambda x: x[0], stacked)))
-    return jax.vmap(one)(stacked)
+
+@cache
+def _kernel(function: Callable, static: str | None = None) -> Callable:
+    """A function compiled; on a CPU in a third of the usual time.
+
+    What these kernels do is in library calls; how their loops are compiled makes no difference
+    that can be measured.
+    """
+    options = _QUICK if jax.default_backend() == "cpu" else None
+    return jax.jit(function, static_argnames=static, compiler_options=options)
 
 
 def _one_general(model: Model, pairs: grid.Pairs, limits: grid.Limits, bands: int) -> Strengths:

@@ -16,12 +16,25 @@ from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
 from ephforge.core.units import MEV
 from ephforge.coupling import grid
 from ephforge.coupling.batch import Strengths, evaluate
+from ephforge.coupling.clock import Clock
+
+
+class Mapped(NamedTuple):
+    """A block, the relative distance of |g| from its orbit values, all bands (eV)."""
+
+    block: Block
+    asymmetry: float
+    energy_kn: Float[np.ndarray, "k n"]
 
 
 def blocks(
-    models: list[Model], labels: list[dict[str, str]], options: dict, keep_grid: bool
-) -> list[tuple[Block, float]]:
-    """Coupling block and asymmetry of every model.
+    models: list[Model],
+    labels: list[dict[str, str]],
+    options: dict,
+    keep_grid: bool,
+    clock: Clock | None = None,
+) -> list[Mapped]:
+    """Coupling block of every model.
 
     Args:
       models, labels: materials and the labels of their blocks.
@@ -29,25 +42,23 @@ def blocks(
       keep_grid: compute every q and keep |g| so; for real materials, whose symmetry is only
         approximate.  Else q is taken from the irreducible wedge, where every orbit has members,
         and one q outside it checks that the coupling is as symmetric as the crystal.
-
-    Returns:
-      (block, relative distance of |g| from its orbit values) for each model.
+      clock: gets the seconds of "symmetry" and "compute".
     """
+    clock = clock or Clock()
     k_mesh, q_mesh = tuple(options["k_mesh"]), tuple(options["q_mesh"])
-    orbits = [_orbits_of(model, k_mesh, q_mesh) for model in models]
-    wedges = [wedge(own, keep_grid) for own in orbits]
-    found = evaluate(
-        models,
-        [grid.mesh_pairs(k_mesh, q_mesh, own.computed_q) for own in wedges],
-        _limits(options),
-        options["bands"],
-        options["batch_size"],
-    )
+    with clock("symmetry"):
+        orbits = [_orbits_of(model, k_mesh, q_mesh) for model in models]
+        wedges = [wedge(own, keep_grid) for own in orbits]
+        pairs = [grid.mesh_pairs(k_mesh, q_mesh, own.computed_q) for own in wedges]
+    with clock("compute"):
+        limits = grid.Limits(options["degeneracy"] / MEV, options["soft_mode"] / MEV)
+        found = evaluate(models, pairs, limits, options["bands"], options["batch_size"])
     meshes = {"k_mesh": k_mesh, "q_mesh": q_mesh}
-    return [
-        _block(*material, keep_grid, meshes)
-        for material in zip(models, labels, orbits, wedges, found, strict=True)
-    ]
+    with clock("symmetry"):
+        return [
+            _block(*material, keep_grid, meshes)
+            for material in zip(models, labels, orbits, wedges, found, strict=True)
+        ]
 
 
 class Wedge(NamedTuple):
@@ -112,10 +123,6 @@ def _orbits(operations: bytes, k_mesh: tuple, q_mesh: tuple) -> Orbits:
     return pair_orbits(np.frombuffer(operations, int).reshape(-1, 3, 3), k_mesh, q_mesh)
 
 
-def _limits(options: dict) -> grid.Limits:
-    return grid.Limits(options["degeneracy"] / MEV, options["soft_mode"] / MEV)
-
-
 def _block(
     model: Model,
     labels: dict,
@@ -124,7 +131,7 @@ def _block(
     strengths: Strengths,
     keep_grid: bool,
     meshes: dict,
-) -> tuple[Block, float]:
+) -> Mapped:
     g_mnvkx = strengths.g_mnvkq * MEV
     g_mnvo, asymmetry = reduce_to_orbits(g_mnvkx, orbits, chosen)
     block = Block(
@@ -138,4 +145,4 @@ def _block(
         crystal=model.crystal,
         **meshes,
     )
-    return block, asymmetry
+    return Mapped(block, asymmetry, strengths.energy_pn)

@@ -1,15 +1,35 @@
-"""Stage coupling: a lattice shard in, the coupling blocks of its materials out."""
+"""Stage coupling: a lattice shard in, the coupling blocks of its materials out.
+
+Electrons are two-centre, or of the three-centre family (threecentre/) in the share that the
+options want, of the crystals that it supports.
+"""
 
 import logging
 import time
 
+import numpy as np
+
 from ephforge.core.blocks import block_variables
+from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, read, write
-from ephforge.core.realspace import Crystal, Model, read_crystal, read_force_constants
+from ephforge.core.realspace import (
+    Crystal,
+    LongRange,
+    Model,
+    read_crystal,
+    read_force_constants,
+    read_long_range,
+)
 from ephforge.core.rng import generator
-from ephforge.coupling.maps import blocks
+from ephforge.coupling.clock import Clock
+from ephforge.coupling.maps import Mapped, blocks
 from ephforge.electrons.draw import draw, parameters
+from ephforge.electrons.filling import fill, objection
 from ephforge.electrons.hopping import assemble
+from ephforge.threecentre.build import build
+from ephforge.threecentre.draw import supports
+
+THREE_CENTRE = "three-centre"  # label of the basis
 
 # ||g - g_orbit|| / ||g||: a synthetic material is as symmetric as the relaxed positions are
 _LARGEST_ASYMMETRY = 1e-4
@@ -19,9 +39,24 @@ ASYMMETRIC = "asymmetric coupling"
 # at all on a mesh of 2 points a side
 _SMALLEST_COUPLING = 1e-6
 UNCOUPLED = "no coupling on the mesh"
+UNBUILT = "no three-centre electrons"
 
-_CARRIED = ("options", "code", "wall_seconds")
+# models are evaluated when those at hand take so much memory, or are so many
+_LARGEST_SLICE = 2**28  # bytes
+_LONGEST_SLICE = 64
+
+_CARRIED = ("options", "code", "wall_seconds", "seconds")
 _LABELS = ("prototype", "potential", "basis", "family")
+_LATTICE = (
+    "prototype",
+    "potential",
+    "parameters",
+    "strain",
+    "system",
+    "space_group",
+    "variant",
+    "stabilised",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -29,66 +64,153 @@ _log = logging.getLogger(__name__)
 def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) -> None:
     """Electrons and coupling of every accepted material of a lattice shard.
 
-    Materials that the lattice stage rejected stay as rows with their reason.
+    Materials that the lattice stage rejected stay as rows with their reason.  The attribute
+    `seconds` tells what the time went into; `start_up` is not in `wall_seconds`.
 
     Raises:
       EphforgeError: the lattice shard is absent or damaged.
     """
-    start = time.perf_counter()
-    source = read(lattice, "lattice")
-    groups = {
-        name: ({}, dict(group.attributes))
-        for name, group in source.groups.items()
-        if group.attributes["status"] == "rejected"
-    }
-    accepted = [name for name in source.groups if name not in groups]
-    drawn = [_material(name, source.groups[name], seed, options) for name in accepted]
-    models, details = zip(*drawn, strict=True) if drawn else ((), ())
-    labels = [{key: detail[key] for key in _LABELS} for detail in details]
-
-    for detail, (block, asymmetry) in zip(
-        details, blocks(list(models), labels, options, keep_grid=False), strict=True
-    ):
-        groups[block.name] = _row(block, asymmetry, detail)
+    start, clock = time.perf_counter(), Clock()
+    with clock("read"):
+        source = read(lattice, "lattice")
+    groups = rows(source.groups, seed, options, clock)
     count = sum(attributes["status"] == "accepted" for _, attributes in groups.values())
     seconds = time.perf_counter() - start
-    _log.info("%s: %d of %d materials accepted, %.1f s", shard, count, len(groups), seconds)
     # what the dataset's card says of the stage before this one
-    before = {f"lattice_{key}": source.attributes[key] for key in _CARRIED}
+    before = {f"lattice_{key}": source.attributes.get(key) for key in _CARRIED}
+    before = {key: value for key, value in before.items() if value is not None}
     facts = provenance | before | {"seed": seed, "wall_seconds": seconds}
-    write(shard, "coupling", {}, facts, groups)
+    with clock("write"):
+        write(shard, "coupling", {}, facts | {"seconds": dict(clock.seconds)}, groups)
+    split = ", ".join(f"{step} {spent:.1f}" for step, spent in clock.seconds.items())
+    _log.info("%s: %d of %d materials accepted; seconds: %s", shard, count, len(groups), split)
 
 
-def _material(name: str, group: Contents, seed: int, options: dict) -> tuple[Model, dict]:
-    """Model of a material with freshly drawn electrons, and what the file says about it."""
+def rows(
+    materials: dict[str, Contents], seed: int, options: dict, clock: Clock
+) -> dict[str, tuple[dict, dict]]:
+    """Variables and attributes of every material of a lattice shard, by name.
+
+    A material's row does not depend on the others.
+    """
+    found, at_hand, size = {}, [], 0
+    for name, group in materials.items():
+        if group.attributes["status"] == "rejected":
+            found[name] = {}, {"basis": "", "family": ""} | group.attributes
+            continue
+        try:
+            with clock("draw"):
+                model, detail = material_model(name, group, seed, options)
+        except EphforgeError as error:
+            detail = _carried(group, THREE_CENTRE)
+            found[name] = {}, detail | _rejected(UNBUILT, str(error))
+            continue
+        at_hand.append((model, detail))
+        size += _bytes(model)
+        if size > _LARGEST_SLICE or len(at_hand) == _LONGEST_SLICE:
+            found |= _evaluated(at_hand, options, clock)
+            at_hand, size = [], 0
+    return found | _evaluated(at_hand, options, clock)
+
+
+def material_model(name: str, group: Contents, seed: int, options: dict) -> tuple[Model, dict]:
+    """Model of a material with freshly drawn electrons, and what the file says about it.
+
+    Args:
+      name: of the group, the number of the material.
+      group: of an accepted material in a lattice shard.
+      options: the section `coupling` of the configuration.
+
+    Raises:
+      EphforgeError: the three-centre family found no electrons for it.
+    """
     crystal: Crystal = read_crystal(group.variables)
-    # the kernel has no terms of overlap, crystal field and spin yet
-    plain = options | {"overlap": 0.0, "crystal_field": 0.0, "spin_orbit": 0.0}
-    electrons = draw(generator(seed, int(name), "electrons"), crystal, plain)
-    basis = electrons.basis
-    hopping, coupling = assemble(crystal, electrons)
-    force_constants = read_force_constants(group.variables)
-    prototype, potential = group.attributes["prototype"], group.attributes["potential"]
-    detail = {
-        "prototype": prototype,
-        "potential": potential,
-        "basis": basis,
-        "family": f"{prototype}/{potential}/{basis}",
-        "parameters": group.attributes["parameters"],
+    long_range = read_long_range(group)
+    share = generator(seed, int(name), "family").random()
+    if share < options["three_centre"] and long_range is None and supports(crystal):
+        basis, electrons, coupled = _three_centre(name, crystal, seed, options)
+    else:
+        basis, electrons, coupled = _two_centre(name, crystal, long_range, seed, options)
+    detail = _carried(group, basis) | electrons | {"polar": long_range is not None}
+    hopping, coupling = coupled
+    model = Model(
+        name, crystal, hopping, read_force_constants(group.variables), coupling, long_range
+    )
+    return model, detail
+
+
+def _two_centre(
+    name: str, crystal: Crystal, long_range: LongRange | None, seed: int, options: dict
+) -> tuple[str, dict, tuple]:
+    charges_s = None
+    if long_range is not None:
+        charges_s = np.trace(long_range.born, axis1=1, axis2=2) / 3
+    electrons = draw(generator(seed, int(name), "electrons"), crystal, options, charges_s)
+    found = {
         "hopping": parameters(electrons),
+        "electrons": electrons.count,
+        "overlap": electrons.overlap is not None,
+        "crystal_field": electrons.crystal_field is not None,
+        "spin_orbit": electrons.spin_orbit_xu is not None,
+        "three_centre": False,
     }
-    return Model(name, crystal, hopping, force_constants, coupling), detail
+    return electrons.basis, found, assemble(crystal, electrons)
 
 
-def _row(block, asymmetry: float, detail: dict) -> tuple[dict, dict]:
+def _three_centre(name: str, crystal: Crystal, seed: int, options: dict) -> tuple[str, dict, tuple]:
+    numbers = generator(seed, int(name), "three-centre")
+    hopping, coupling, drawn = build(numbers, crystal, tuple(options["q_mesh"]))
+    found = {key: drawn.pop(key) for key in ("electrons", "kind", "gap", "fermi")}
+    found |= {"hopping": drawn, "overlap": False, "crystal_field": False, "spin_orbit": False}
+    return THREE_CENTRE, found | {"three_centre": True}, (hopping, coupling)
+
+
+def _carried(group: Contents, basis: str) -> dict:
+    """What the lattice stage said of a material, and its family."""
+    known = {key: group.attributes[key] for key in _LATTICE if key in group.attributes}
+    family = f"{known['prototype']}/{known['potential']}/{basis}"
+    return known | {"basis": basis, "family": family}
+
+
+def _bytes(model: Model) -> int:
+    arrays = [*vars(model.hopping).values(), *vars(model.coupling).values()]
+    return sum(array.nbytes for array in arrays if array is not None)
+
+
+def _evaluated(drawn: list[tuple[Model, dict]], options: dict, clock: Clock) -> dict:
+    """Rows of models, by name."""
+    if not drawn:
+        return {}
+    models, details = zip(*drawn, strict=True)
+    labels = [{key: detail[key] for key in _LABELS} for detail in details]
+    mapped = blocks(list(models), labels, options, False, clock)
+    return {
+        model.name: _row(found, detail)
+        for model, found, detail in zip(models, mapped, details, strict=True)
+    }
+
+
+def _row(found: Mapped, detail: dict) -> tuple[dict, dict]:
     """Group of one material: its block, or the reason why it has none."""
-    detail = detail | {"asymmetry": asymmetry}
+    block = found.block
+    detail = detail | {"asymmetry": found.asymmetry}
+    reason, text = "", ""
+    if not detail["three_centre"]:
+        filling = fill(found.energy_kn, detail["electrons"], 1 if detail["spin_orbit"] else 2)
+        detail |= filling._asdict()
+        reason = objection(filling, detail["polar"])
+        text = reason and f"{filling.electrons} electrons, no gap on the mesh"
     if block.g.max() < _SMALLEST_COUPLING:
-        text = f"largest |g| = {block.g.max():.3g} meV"
-        return {}, detail | {"status": "rejected", "reason": UNCOUPLED, "detail": text}
+        reason, text = UNCOUPLED, f"largest |g| = {block.g.max():.3g} meV"
     # written so that NaN is rejected too
-    if not asymmetry <= _LARGEST_ASYMMETRY:
-        text = f"||g - g_orbit|| / ||g|| = {asymmetry:.3g}, allowed {_LARGEST_ASYMMETRY:g}"
-        return {}, detail | {"status": "rejected", "reason": ASYMMETRIC, "detail": text}
+    elif not found.asymmetry <= _LARGEST_ASYMMETRY:
+        reason = ASYMMETRIC
+        text = f"||g - g_orbit|| / ||g|| = {found.asymmetry:.3g}, allowed {_LARGEST_ASYMMETRY:g}"
+    if reason:
+        return {}, detail | _rejected(reason, text)
     variables, attributes = block_variables(block)
     return variables, attributes | detail | {"status": "accepted", "reason": "", "detail": ""}
+
+
+def _rejected(reason: str, text: str) -> dict:
+    return {"status": "rejected", "reason": reason, "detail": text}

@@ -36,7 +36,7 @@ def run(model: str, maps: str, options: dict, provenance: dict) -> None:
     contents = read(model, "model")
     material = _model(model, contents)
     labels = {"prototype": prototype(material.crystal)} | LABELS
-    ((block, asymmetry),) = blocks([material], [labels], options, keep_grid=True)
+    ((block, asymmetry, _),) = blocks([material], [labels], options, keep_grid=True)
     _refuse_unstable(model, block, options["soft_mode"])
     variables, attributes = block_variables(block)
     attributes |= provenance | {
