@@ -27,7 +27,8 @@ config.update(options.model_dump(mode="json"))
 include: "workflow/rules/physics.smk"  # lattice, coupling: many shards of materials
 include: "workflow/rules/firstprinciples.smk"  # real materials
 include: "workflow/rules/learning.smk"  # dataset (shards come together), train
-include: "workflow/rules/tasks.smk"  # compress, classify, superresolve, latent, report
+include: "workflow/rules/tasks.smk"  # compress, classify, superresolve, latent, coverage, report
+include: "workflow/rules/ablation.smk"  # what a family of materials is worth, a target of its own
 include: "workflow/rules/observables.smk"  # physics checks, a target of their own
 
 

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coverage_record import coverage_record, write_coverage_arrays
 
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
 from ephforge.layers import LAYERS
-from ephforge.report import captions, figures, page, stage
+from ephforge.report import captions, coverage, figures, page, stage
 from ephforge.report.metrics import best_classical
 
-FIGURES = ("campaign", "learning", "compress", "examples", "superresolve", "classify", "latent")
+FIGURES = (
+    *("campaign", "learning", "compress", "examples", "superresolve", "classify", "latent"),
+    *("coverage", "spectra"),
+)
 ROW = {
     "autoencoder": 0.2,
     "linear": 0.25,
@@ -52,6 +56,10 @@ def records():
             "potentials": {"emt": 4, "brenner": 4},
             "bases": {"s": 8},
             "families": {"diamond/brenner/s": 4, "fcc/emt/s": 4},
+            "pairs": {
+                "diamond/brenner": {"drawn": 5, "accepted": 4},
+                "fcc/emt": {"drawn": 5, "accepted": 4},
+            },
             "splits": {
                 "train": {"materials": 4, "families": ["fcc/emt/s"]},
                 "validation": {"materials": 0, "families": []},
@@ -113,6 +121,7 @@ def records():
             "neighbours": {"si_4": [near | {"distance": 2.0, "relative_distance": 2.0}]},
             "wall_seconds": 1.0,
         },
+        "coverage": coverage_record(provenance("coverage")),
     }
 
 
@@ -140,6 +149,7 @@ def build(folder, found):
         "errors": {"true": 0.0, "autoencoder": 0.2, "svd": 0.6, "pca": 0.3},
     }
     write(folder / "examples.nc", "examples", {}, {}, {"si_4": (maps, attributes)})
+    write_coverage_arrays(folder / "arrays.nc")
     outputs = {f"{name}_figure": str(folder / "report" / f"{name}.png") for name in FIGURES}
     outputs |= {
         n: str(folder / "report" / f)
@@ -149,6 +159,7 @@ def build(folder, found):
     stage.run(
         **paths,
         examples=str(folder / "examples.nc"),
+        coverage_arrays=str(folder / "arrays.nc"),
         materials=real_materials(folder),
         **outputs,
         options=options,
@@ -173,7 +184,7 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert metrics["wall_time"]["report"] > 0
     assert metrics["wall_time"].keys() == metrics["code"].keys() == metrics["options"].keys()
     parts = {"core", "electrons", "phonons", "baselines", "model"}
-    parts |= {"espresso", "observables", "cli", "bench"}  # no stage of a campaign
+    parts |= {"espresso", "observables", "ablation", "cli", "bench"}  # no stage of a campaign
     assert set(metrics["code"]) == LAYERS.keys() - parts
     assert metrics["code"]["coupling"] == ["c", "d"]
     assert metrics["options"]["firstprinciples"] == {"of": "firstprinciples"}
@@ -190,6 +201,17 @@ def test_the_page_stands_alone(tmp_path):
     assert all(source.startswith("data:image/png;base64,") for source in images)
     assert "http" not in re.sub(r"base64,[^\"]*", "", html)
     assert "A &lt;small&gt; campaign" in html
+
+
+def test_coverage_is_told_in_words_and_numbers(tmp_path):
+    html, metrics = build(tmp_path, records())
+    assert "bandwidth above" in html
+    assert metrics["first_principles"]["si_4"]["coverage"]["models"]["score"] == 0.99
+    assert metrics["coverage"]["distributions"]["bandwidth"] == {"within": 0.0, "overlap": 0.5}
+    record = records()["coverage"]
+    assert "none of the real materials would be an outlier" in coverage.distribution_caption(record)
+    record["first_principles"]["si_4"]["maps"]["score"] = 0.96
+    assert "Si (si_4) would be an outlier" in coverage.distribution_caption(record)
 
 
 def test_missing_numbers_become_dashes(tmp_path):

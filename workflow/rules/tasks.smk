@@ -8,6 +8,7 @@ REAL_MATERIALS = expand(
 rule compress:
     """Compression: the autoencoder and the classical methods at the same number budgets."""
     input:
+        rules.dataset.input.shards,  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -33,6 +34,7 @@ rule compress:
 rule classify:
     """Which structure, potential or basis: linear probes on the encoder's and other features."""
     input:
+        rules.dataset.input.shards,  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -57,6 +59,7 @@ rule classify:
 rule superresolve:
     """From a coarse q mesh to the full one: the autoencoder against interpolation."""
     input:
+        rules.dataset.input.shards,  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -81,6 +84,7 @@ rule superresolve:
 rule latent:
     """Where the real materials lie among the synthetic ones."""
     input:
+        rules.dataset.input.shards,  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -102,6 +106,38 @@ rule latent:
         "../run_stage.py"
 
 
+rule coverage:
+    """Distributions of synthetic against real materials, nearest neighbours, outlier scores."""
+    input:
+        rules.dataset.input.shards,  # where the dataset points to
+        dataset=rules.dataset.output.dataset,
+        lattice=expand(rules.lattice.output.shard, shard=SHARDS),
+        materials=REAL_MATERIALS,
+        models=expand(
+            rules.firstprinciples.input.model,
+            material=config["firstprinciples"]["materials"],
+        ),
+    output:
+        metrics="results/coverage/metrics.json",
+        arrays="results/coverage/arrays.nc",
+    log:
+        "logs/coverage.log",
+    benchmark:
+        "benchmarks/coverage.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda _, attempt: 8_000 * attempt,
+        runtime=lambda _, attempt: 60 * attempt,
+    params:
+        call="ephforge.coverage.stage:run",
+        seed=config["campaign"]["seed"],
+        coupling=config["coupling"],
+        options=config["coverage"],
+        code=code_version("coverage"),
+    script:
+        "../run_stage.py"
+
+
 rule report:
     """One page with every table and figure, and the same numbers in metrics.json."""
     input:
@@ -111,6 +147,8 @@ rule report:
         classify=rules.classify.output.metrics,
         superresolve=rules.superresolve.output.metrics,
         latent=rules.latent.output.metrics,
+        coverage=rules.coverage.output.metrics,
+        coverage_arrays=rules.coverage.output.arrays,
         examples=rules.compress.output.examples,
         materials=REAL_MATERIALS,
     output:
@@ -154,6 +192,16 @@ rule report:
             "results/report/latent.png",
             caption="../captions/latent.rst",
             category="Tasks",
+        ),
+        coverage_figure=report(
+            "results/report/coverage.png",
+            caption="../captions/coverage.rst",
+            category="Data",
+        ),
+        spectra_figure=report(
+            "results/report/spectra.png",
+            caption="../captions/spectra.rst",
+            category="Data",
         ),
     log:
         "logs/report.log",

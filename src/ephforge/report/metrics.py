@@ -3,7 +3,7 @@
 from typing import Any
 
 # with a record of their own
-STAGES = ("dataset", "train", "compress", "classify", "superresolve", "latent")
+STAGES = ("dataset", "train", "compress", "classify", "superresolve", "latent", "coverage")
 OWN = ("autoencoder", "linear")  # whole, and without its convolutions: no classical methods
 
 
@@ -13,13 +13,14 @@ def assemble(
     """One record from those of the stages.
 
     Args:
-      records: "card", "history", "compress", "classify", "superresolve", "latent".
+      records: "card", "history", "compress", "classify", "superresolve", "latent", "coverage".
       materials: attributes of the files of stage firstprinciples.
       options: section `report`.
 
     Returns:
       `synthetic_test` and `first_principles.<material>`, each with compress, superresolve and
-      classify; `materials`, `matrices`, `splits`, `seed` of the campaign; by stage `wall_time`
+      classify; `coverage` (shares of real values and curves that the synthetic materials cover);
+      `materials`, `matrices`, `splits`, `seed` of the campaign; by stage `wall_time`
       (seconds, summed over shards and materials), `code` and `options`, of all stages but this
       one's `wall_time`.  Shards made with several codes or options have them as a list.
     """
@@ -41,8 +42,16 @@ def assemble(
                 "superresolve": refine["first_principles"][name],
                 "classify": classify["first_principles"][name],
                 "neighbours": records["latent"]["neighbours"].get(name),
+                "coverage": records["coverage"]["first_principles"].get(name),
             }
             for name in compress["first_principles"]
+        },
+        "coverage": {
+            "distributions": {
+                key: {"within": table["within"], "overlap": table["overlap"]}
+                for key, table in records["coverage"]["distributions"].items()
+            },
+            "curves": records["coverage"]["curves"],
         },
         "materials": {
             key: card[key]

@@ -6,6 +6,7 @@ from pathlib import Path
 import jinja2
 
 from ephforge.report.captions import verdict
+from ephforge.report.coverage import rows as coverage_rows
 from ephforge.report.metrics import best_classical
 from ephforge.report.style import NAMES, name
 
@@ -39,6 +40,7 @@ def render(
         refinement=refinement(records["superresolve"]),
         classify=records["classify"],
         neighbours=records["latent"]["neighbours"],
+        coverage=coverage_rows(records["coverage"]),
         methods={name(key): text for key, text in compress["methods"].items()},
         figures=[(heading, text, _embedded(path)) for heading, text, path in figures],
         material=name,

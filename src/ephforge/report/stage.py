@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from ephforge.core.netcdf import read, versions
 from ephforge.core.records import read_record, write_record
 from ephforge.report import captions, figures
+from ephforge.report import coverage as cover
 from ephforge.report.metrics import assemble
 from ephforge.report.page import render
 
@@ -22,6 +23,8 @@ def run(
     classify: str,
     superresolve: str,
     latent: str,
+    coverage: str,
+    coverage_arrays: str,
     examples: str,
     materials,
     index: str,
@@ -33,13 +36,17 @@ def run(
     superresolve_figure: str,
     classify_figure: str,
     latent_figure: str,
+    coverage_figure: str,
+    spectra_figure: str,
     options: dict,
     provenance: dict,
 ) -> None:
     """Write results/report: index.html, metrics.json and one PNG file per figure.
 
     Args:
-      card, history, compress, classify, superresolve, latent: JSON records of the stages.
+      card, history, compress, classify, superresolve, latent, coverage: JSON records of the
+        stages.
+      coverage_arrays: NetCDF file of descriptors and curves.
       examples: NetCDF file of maps, true and rebuilt.
       materials: files of stage firstprinciples, one or many; their wall time and provenance.
       index, metrics, *_figure: files to write.
@@ -53,8 +60,10 @@ def run(
         "classify": classify,
         "superresolve": superresolve,
         "latent": latent,
+        "coverage": coverage,
     }
     records = {name: read_record(path) for name, path in paths.items()}
+    covered = read(coverage_arrays, "coverage")
     drawn = [
         (
             "Compression",
@@ -85,6 +94,18 @@ def run(
             captions.latent(records["latent"]),
             figures.latent_plane(records["latent"]),
             latent_figure,
+        ),
+        (
+            "Do the synthetic materials cover the real ones?",
+            cover.distribution_caption(records["coverage"]),
+            cover.distributions(records["coverage"], covered),
+            coverage_figure,
+        ),
+        (
+            "Decay, sparsity and rank of g(Re,Rp)",
+            cover.spectra_caption(records["coverage"]),
+            cover.spectra(records["coverage"], covered),
+            spectra_figure,
         ),
         (
             "Learning curve",

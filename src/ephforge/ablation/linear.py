@@ -1,0 +1,44 @@
+"""The linear path of the autoencoder, fitted in seconds: what its training starts from."""
+
+from dataclasses import replace
+
+from flax import nnx
+
+from ephforge.baselines.measure import relative_error
+from ephforge.core.blocks import Block, on_grid
+from ephforge.model.autoencoder import Autoencoder, Shape
+from ephforge.model.codec import Codec
+from ephforge.model.transform import class_of, statistics_of
+
+_SMALLEST = (8, 1)  # features and layers of convolutions that are silent before training
+
+Errors = dict[str, dict[str, float]]  # material -> budget -> relative error
+
+
+def relevant(training: list[Block], targets: list[Block]) -> list[int]:
+    """Numbers of the training materials with the lattice and symmetry of a target.
+
+    Bases are fitted for each such class apart, so that others cannot change a target's code.
+    """
+    classes = {class_of(block) for block in targets}
+    return [i for i, block in enumerate(training) if class_of(block) in classes]
+
+
+def errors(training: list[Block], targets: list[Block], budgets: list[float]) -> Errors:
+    """Relative errors over the full grid of the targets, coded by what the training taught.
+
+    The codec is as wide as the widest of training and targets, and so takes all of them.
+    """
+    bands = max(len(block.g) for block in [*training, *targets])
+    modes = max(block.g.shape[2] for block in [*training, *targets])
+    statistics = replace(statistics_of(training), bands=bands, modes=modes)
+    codec = Codec(Autoencoder(Shape(bands, modes, *_SMALLEST), nnx.Rngs(0)), statistics)
+    return {block.name: _of_one(codec, block, budgets) for block in targets}
+
+
+def _of_one(codec: Codec, block: Block, budgets: list[float]) -> dict[str, float]:
+    found = {}
+    for budget in budgets:
+        rebuilt = codec.compress(block, budget)[..., block.orbits.orbit_kq]
+        found[f"{budget:g}"] = relative_error(rebuilt, on_grid(block).astype(float))
+    return found

@@ -1,0 +1,117 @@
+"""Stage ablation: error on the tuning materials when a family is left out of the training."""
+
+import logging
+import time
+
+import numpy as np
+
+from ephforge.ablation.linear import Errors, errors, relevant
+from ephforge.ablation.removals import control, families
+from ephforge.core.errors import EphforgeError
+from ephforge.core.records import write_record
+from ephforge.core.rng import generator
+from ephforge.dataset.index import facts, read_index
+from ephforge.dataset.splits import read_materials, read_split
+from ephforge.model.transform import class_of
+
+log = logging.getLogger(__name__)
+
+
+def run(dataset: str, materials, metrics: str, seed: int, options: dict, provenance: dict) -> None:
+    """Write the error of the linear codec with every family, and without each in turn.
+
+    Beside each family stand `draws` random removals of the same size and the same symmetry
+    classes: what a family adds is the difference, in units of their spread.
+
+    Args:
+      dataset: file of stage dataset.
+      materials: the tuning materials, files of stage firstprinciples.
+      metrics: JSON record to write.
+      seed: of the campaign; the random removals follow from it.
+      options: section `ablation` of the configuration.
+
+    Raises:
+      EphforgeError: no training material has the symmetry of a tuning material.
+    """
+    start = time.perf_counter()
+    budgets = options["budgets"]
+    targets = read_materials([materials] if isinstance(materials, str) else list(materials))
+    training = read_split(dataset, "train")
+    of_use = [training[i] for i in relevant(training, targets)]
+    if not of_use:
+        raise EphforgeError(
+            "ablation: no training material has the symmetry of "
+            f"{', '.join(block.name for block in targets)}; draw their prototypes"
+        )
+    by_name = facts(read_index(dataset))
+    classes = [class_of(block) for block in of_use]
+    whole = errors(of_use, targets, budgets)
+    log.info("%d of %d training materials matter", len(of_use), len(training))
+    table = []
+    for number, family in enumerate(families([by_name[block.name] for block in of_use])):
+        draw = generator(seed, number, "ablation")
+        removed = [family.members] + [
+            control(family.members, classes, draw) for _ in range(options["draws"])
+        ]
+        found = [errors(_without(of_use, gone), targets, budgets) for gone in removed]
+        table.append(
+            {
+                "kind": family.kind,
+                "value": family.value,
+                "materials": len(family.members),
+                "errors": found[0],
+                "random": _mean_and_spread(found[1:]),
+                "worth": _worth(found[0], found[1:]),
+            }
+        )
+        log.info("%s %s: %s", family.kind, family.value, table[-1]["worth"])
+    record = {
+        "provenance": provenance,
+        "seed": seed,
+        "budgets": budgets,
+        "draws": options["draws"],
+        "training_materials": len(training),
+        "relevant_materials": len(of_use),
+        "errors": whole,
+        "families": table,
+        "wall_seconds": time.perf_counter() - start,
+    }
+    write_record(metrics, record)
+
+
+def _without(blocks: list, gone: list[int]) -> list:
+    hidden = set(gone)
+    return [block for i, block in enumerate(blocks) if i not in hidden]
+
+
+def _mean_and_spread(found: list[Errors]) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean and standard deviation over the random removals."""
+    return {
+        material: {
+            budget: {
+                "mean": float(np.mean([f[material][budget] for f in found])),
+                "spread": float(np.std([f[material][budget] for f in found], ddof=1)),
+            }
+            for budget in row
+        }
+        for material, row in found[0].items()
+    }
+
+
+def _worth(without: Errors, random: list[Errors]) -> dict[str, float]:
+    """Mean of log(error without / error of a random removal) over materials and budgets.
+
+    Positive: the family helps by that share beyond what any as many materials do.  `spread`
+    is the standard deviation of that mean over the random removals.
+    """
+    ratios = [
+        np.mean(
+            [
+                np.log(without[material][budget] / drawn[material][budget])
+                for material, row in without.items()
+                for budget in row
+            ]
+        )
+        for drawn in random
+    ]
+    return {"mean": float(np.mean(ratios)), "spread": float(np.std(ratios, ddof=1))}

@@ -1,0 +1,1 @@
+"""Do the synthetic materials cover the real ones?  Distributions, neighbours, outlier scores."""

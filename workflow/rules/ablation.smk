@@ -1,0 +1,28 @@
+"""What a family is worth; outside the default campaign: `snakemake ablation`."""
+
+
+rule ablation:
+    """The linear codec without each potential, basis and kind of material: measured."""
+    input:
+        rules.dataset.input.shards,  # where the dataset points to
+        dataset=rules.dataset.output.dataset,
+        materials=expand(
+            rules.firstprinciples.output.maps, material=config["ablation"]["materials"]
+        ),
+    output:
+        metrics="results/ablation/metrics.json",
+    log:
+        "logs/ablation.log",
+    benchmark:
+        "benchmarks/ablation.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda _, attempt: 16_000 * attempt,
+        runtime=lambda _, attempt: 120 * attempt,
+    params:
+        call="ephforge.ablation.stage:run",
+        seed=config["campaign"]["seed"],
+        options=config["ablation"],
+        code=code_version("ablation"),
+    script:
+        "../run_stage.py"
