@@ -20,9 +20,9 @@ def campaign(card: dict) -> str:
     return (
         f"{card['accepted']} of {card['drawn']} drawn materials were accepted"
         f"{f' (rejected: {rejected})' if rejected else ''}; they hold {card['matrices']} coupling "
-        "matrices, one for each pair of bands and each mode. Each number counts the accepted "
-        "materials of a family; a family lies in one split as a whole, so the test split holds "
-        "only combinations of prototype, potential and basis that training never saw."
+        "matrices, one for each pair of bands and each mode. Each field says how many of the "
+        "drawn materials were accepted. Families of prototype, potential and basis lie in one "
+        "split as a whole, so the test split holds only combinations that training never saw."
     )
 
 

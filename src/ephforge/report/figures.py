@@ -8,34 +8,30 @@ from matplotlib.figure import Figure
 
 from ephforge.core.netcdf import Contents
 from ephforge.report.metrics import OWN
-from ephforge.report.style import COLOURS, DASHED, MARKERS, PROTOTYPES, name
+from ephforge.report.style import COLOURS, DASHED, MARKERS, name, points_of
 
 LEAST_ERROR = 5e-3  # smaller errors are drawn at the lower edge of the compression panels
 MOST_SYNTHETIC = 2
 
 
 def campaign(card: dict) -> Figure:
-    """Accepted materials by family: prototype x (potential, basis), coloured by split."""
-    columns = sorted({family.split("/", 1)[1] for family in card["families"]})
-    rows = sorted(card["prototypes"])
-    split = {f: part for part, found in card["splits"].items() for f in found["families"]}
-    shades = {"train": "#dbe9f4", "validation": "#fbe3b4", "test": "#f6c9ad"}
-    figure, axes = plt.subplots(figsize=(1.6 + 0.75 * len(columns), 1.5 + 0.34 * len(rows)))
-    for y, prototype in enumerate(rows):
-        for x, column in enumerate(columns):
-            family = f"{prototype}/{column}"
-            if family in card["families"]:
-                colour = shades[split[family]]
-                axes.add_patch(plt.Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, color=colour))
-                axes.text(x, y, card["families"][family], ha="center", va="center")
-    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), ylabel="prototype")
-    labels = [column.replace("_", " ").replace("/", "\n") for column in columns]
-    axes.set_xticks(range(len(columns)), labels, rotation=35 if len(columns) > 8 else 0)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set_xlabel("potential, orbital basis")
+    """Accepted of drawn materials for each prototype and potential; shade: their share."""
+    pairs = {tuple(pair.split("/")): found for pair, found in card["pairs"].items()}
+    rows = sorted({prototype for prototype, _ in pairs})
+    columns = sorted({potential for _, potential in pairs})
+    share = np.full((len(rows), len(columns)), np.nan)
+    figure, axes = plt.subplots(figsize=(2.2 + 0.62 * len(columns), 1.6 + 0.23 * len(rows)))
+    for (prototype, potential), found in pairs.items():
+        y, x = rows.index(prototype), columns.index(potential)
+        share[y, x] = found["accepted"] / found["drawn"]
+        axes.text(
+            x, y, f"{found['accepted']} of {found['drawn']}", ha="center", va="center", fontsize=6.5
+        )
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+    axes.set_xticks(range(len(columns)), [c.replace("_", "\n") for c in columns], rotation=35)
+    axes.set_yticks(range(len(rows)), [row.replace("_", " ") for row in rows])
+    axes.set(xlabel="interatomic potential", ylabel="prototype")
     axes.grid(visible=False)
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in shades.values()]
-    figure.legend(handles, shades, loc="outside upper right", ncols=3)
     return figure
 
 
@@ -132,8 +128,9 @@ def super_resolution(refine: dict) -> Figure:
 def classification(classify: dict) -> Figure:
     """Accuracies of the probes, and the confusion matrix of the encoder's features."""
     found = classify["synthetic_test"]
+    side = max(3.7, 0.2 * len(found["classes"]))
     figure, (left, right) = plt.subplots(
-        1, 2, figsize=(9, 3.7), gridspec_kw={"width_ratios": [1, 1.15]}
+        1, 2, figsize=(5.3 + side, side), gridspec_kw={"width_ratios": [4.2, side + 0.6]}
     )
     kinds = [*classify["methods"], "chance"]
     for shift, table, alpha in ((-0.2, found, 1.0), (0.2, found["within_lattice"], 0.45)):
@@ -158,15 +155,16 @@ def classification(classify: dict) -> Figure:
 
 def latent_plane(latent: dict) -> Figure:
     """All materials in the plane of the two strongest components of the encoder's features."""
-    figure, axes = plt.subplots(figsize=(7.6, 5.2))
-    for prototype, (colour, marker) in PROTOTYPES.items():
+    figure, axes = plt.subplots(figsize=(7.6, 5.9))
+    looks = points_of([p["prototype"] for p in latent["points"] if p["split"] != "real"])
+    for prototype, (colour, marker) in looks.items():
         mine = [p for p in latent["points"] if p["prototype"] == prototype and p["split"] != "real"]
         if mine:
             style = {"c": colour, "marker": marker, "s": 18, "alpha": 0.55, "linewidths": 0}
             axes.scatter([p["x"] for p in mine], [p["y"] for p in mine], label=prototype, **style)
     real = sorted((p for p in latent["points"] if p["split"] == "real"), key=lambda p: p["y"])
     for i, point in enumerate(real):
-        colour, marker = PROTOTYPES.get(point["prototype"], ("#444444", "*"))
+        colour, marker = looks.get(point["prototype"], ("#444444", "*"))
         at = (point["x"], point["y"])
         axes.scatter(*at, c=colour, marker=marker, s=60, edgecolors="#D55E00", linewidths=1.5)
         axes.annotate(  # labels in a column beside the plane, in the order of the points
@@ -180,7 +178,9 @@ def latent_plane(latent: dict) -> Figure:
     share = [f"{100 * x:.0f} % of the variance" for x in latent["explained_variance"]]
     share += ["no variance"] * (2 - len(share))
     axes.set(xlabel=f"first component ({share[0]})", ylabel=f"second component ({share[1]})")
-    figure.legend(loc="outside lower center", ncols=8, columnspacing=1.0, handletextpad=0.2)
+    figure.legend(
+        loc="outside lower center", ncols=7, columnspacing=1.0, handletextpad=0.2, fontsize=7
+    )
     axes.set_title("small: synthetic; large with red edge: real", fontweight="normal", fontsize=9)
     return figure
 
@@ -192,14 +192,19 @@ def _budget(column: str) -> str | None:
 
 
 def _confusion(axes, table: np.ndarray, classes: list[str]) -> None:
+    size = 9 if len(classes) < 12 else 6.5
     axes.imshow(
         table / np.maximum(table.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1
     )
     for i, j in np.argwhere(table):
         dark = table[i, j] > 0.6 * table[i].sum()
-        axes.text(j, i, table[i, j], ha="center", va="center", color="white" if dark else "black")
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
+        axes.text(
+            j, i, table[i, j], ha="center", va="center", color="white" if dark else "black",
+            fontsize=size,
+        )  # fmt: skip
+    labels = [c.replace("_", " ") for c in classes]
+    axes.set_xticks(range(len(classes)), labels, rotation=60, ha="right", fontsize=size)
+    axes.set_yticks(range(len(classes)), labels, fontsize=size)
     axes.set(xlabel="predicted from the encoder's features", ylabel="true prototype")
     axes.set_title("materials of the test split")
     axes.grid(visible=False)

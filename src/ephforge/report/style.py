@@ -74,16 +74,20 @@ FORMULAS = {
     "pb": "Pb",
 }
 # prototype -> colour and marker in the latent plane
-PROTOTYPES = {
-    "fcc": ("#0072B2", "o"),
-    "bcc": ("#56B4E9", "s"),
-    "hcp": ("#009E73", "^"),
-    "diamond": ("#000000", "D"),
-    "zincblende": ("#E69F00", "P"),
-    "rocksalt": ("#CC79A7", "X"),
-    "cscl": ("#999999", "v"),
-    "l1_0": ("#8C6D31", "<"),
-}
+_POINT_COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#8C6D31", "#999999",
+)  # fmt: skip
+_POINT_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+
+
+def points_of(prototypes: list[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each prototype; neighbours in the alphabet differ in both."""
+    count = len(_POINT_COLOURS)
+    return {
+        prototype: (_POINT_COLOURS[i % count], _POINT_MARKERS[(i + i // count) % count])
+        for i, prototype in enumerate(sorted(set(prototypes)))
+    }
+
 
 matplotlib.rcParams.update(
     {
