@@ -19,16 +19,21 @@ from ephforge.core.realspace import (
     Crystal,
     ForceConstants,
     Hopping,
+    LongRange,
     Model,
     TwoCentreCoupling,
 )
-from ephforge.coupling import two_centre
+from ephforge.core.units import COULOMB, HBAR2_PER_DALTON
+from ephforge.coupling import longrange, two_centre
+from ephforge.coupling.matrix_elements import displacements
 from ephforge.coupling.points import at_points
 from ephforge.electrons.draw import draw
 from ephforge.electrons.hopping import assemble
+from ephforge.phonons.modes import modes
 
 OPTIONS = {"overlap": 1.0, "crystal_field": 1.0, "spin_orbit": 0.0}
 OPTIONS |= {"metals": 1.0, "semiconductors": 0.0}
+BORN, DIELECTRIC = 1.7, 3.2
 K, Q = np.array([0.13, -0.4, 0.27]), np.array([0.31, 0.22, -0.08])
 
 
@@ -262,3 +267,61 @@ def test_orbitals_that_turn_as_they_move_couple_as_fixed_ones():
     np.testing.assert_allclose(initial_n, np.sort(band_k), atol=1e-12)
     np.testing.assert_allclose(final_m, np.sort(band_kq), atol=1e-12)
     np.testing.assert_allclose(np.abs(g_mn), expected, atol=1e-12)
+
+
+def polar_model(overlap: float) -> Model:
+    """Ions of charge +-Z on the springs of zincblende, isotropic dielectric."""
+    crystal = zincblende()
+    options = OPTIONS | {"bases": ["sp3"], "overlap": overlap}
+    hopping, coupling = assemble(crystal, draw(np.random.default_rng(5), crystal, options))
+    born = np.array([BORN * np.eye(3), -BORN * np.eye(3)])
+    long_range = LongRange(born, DIELECTRIC * np.eye(3), (4, 4, 4), 5.6, "ewald")
+    return Model("", crystal, hopping, springs(crystal, 5.0), coupling, long_range)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1.0])
+def test_small_q_is_froehlichs_law(overlap):
+    """The one longitudinal mode couples as (4 pi e^2 / V) sum_s (q.Z_s u_s) / (q.eps.q).
+
+    Bands keep their character: <n,k+q|n,k> goes to 1 in an orthonormal basis, and so it does
+    with overlap, where c^+ S^{1/2}(k+q) S^{1/2}(k) c is taken.
+    """
+    material = polar_model(overlap)
+    crystal = material.crystal
+    direction_3 = np.array([0.3, 0.1, -0.2])
+    reciprocal_33 = 2 * np.pi * np.linalg.inv(crystal.cell).T
+    products = []
+    for scale in (0.02, 0.01):
+        q_3 = scale * direction_3
+        g_vn = np.abs(np.einsum("vnn->vn", at_points(material, K[None], q_3[None], 1e-4).g[0, 0]))
+        wave_3 = q_3 @ reciprocal_33
+        frequency_v = at_points(material, K[None], q_3[None], 1e-4).frequency_q[0]
+        # the optical mode of two ions on cubic springs: opposite motion of equal momenta
+        mass = 1 / np.sum(1 / crystal.masses)
+        amplitude = np.sqrt(HBAR2_PER_DALTON / (2 * mass * frequency_v.max()))
+        volume = abs(np.linalg.det(crystal.cell))
+        expected = 4 * np.pi * COULOMB / volume * BORN * amplitude
+        expected /= DIELECTRIC * np.linalg.norm(wave_3)
+        np.testing.assert_allclose(g_vn[-1], expected, rtol=0.5 * scale / 0.02)
+        products.append(g_vn[-1] / expected)
+    # the rest is of order q: it halves with q
+    rest = np.abs(np.array(products) - 1).max(axis=1)
+    assert rest[1] < 0.6 * rest[0] or rest[1] < 1e-4
+
+
+def test_dipoles_agree_with_whole_matrices():
+    material = polar_model(1.0)
+    found = at_points(material, K[None], Q[None], 1e-4)
+    lattice = material.force_constants
+    dynamical_dd = longrange.dynamical_matrix(
+        jnp.asarray(Q),
+        jnp.asarray(lattice.cells),
+        jnp.asarray(lattice.phi),
+        jnp.asarray(material.crystal.masses),
+        longrange.dipole_sum(material.long_range, material.crystal),
+    )
+    energy_v, polarisation_vd = modes(dynamical_dd)
+    waves_vsc = displacements(energy_v, polarisation_vd, jnp.asarray(material.crystal.masses), 1e-4)
+    for v, wave_sc in enumerate(np.asarray(waves_vsc)):
+        expected = dense_coupling.couplings(material, K, Q, wave_sc)
+        np.testing.assert_allclose(np.abs(found.g[0, 0, v]), np.abs(expected), atol=1e-9)
