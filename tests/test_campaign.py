@@ -22,7 +22,7 @@ pytestmark = pytest.mark.campaign
 PROFILE = ("--profile", "profiles/local", "--configfile", "tiny.yaml")
 TASKS = {"compress", "classify", "superresolve", "latent"}
 AFTER_TRAIN = {*TASKS, "report"}
-AFTER_COUPLING = {"dataset", "train", *AFTER_TRAIN}
+AFTER_COUPLING = {"dataset", "train", "coverage", *AFTER_TRAIN}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_an_option_reruns_its_stage_and_what_follows(campaign, options, rules):
     [
         ("lattice", {"lattice", "coupling", *AFTER_COUPLING}),
         ("coupling", {"coupling", "firstprinciples", *AFTER_COUPLING}),
-        ("firstprinciples", {"firstprinciples", *AFTER_TRAIN}),
+        ("firstprinciples", {"firstprinciples", "coverage", *AFTER_TRAIN}),
         ("train", {"train", *AFTER_TRAIN}),
         ("latent", {"latent", "report"}),
     ],

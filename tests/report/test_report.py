@@ -184,7 +184,8 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert metrics["wall_time"]["report"] > 0
     assert metrics["wall_time"].keys() == metrics["code"].keys() == metrics["options"].keys()
     parts = {"core", "electrons", "phonons", "baselines", "model"}
-    parts |= {"espresso", "observables", "ablation", "cli", "bench"}  # no stage of a campaign
+    # no stages of a campaign
+    parts |= {"threecentre", "espresso", "observables", "ablation", "audit", "cli", "bench"}
     assert set(metrics["code"]) == LAYERS.keys() - parts
     assert metrics["code"]["coupling"] == ["c", "d"]
     assert metrics["options"]["firstprinciples"] == {"of": "firstprinciples"}
