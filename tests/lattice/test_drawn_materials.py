@@ -38,6 +38,8 @@ def test_reserved_materials_are_never_drawn():
     drawn = [set(draft.numbers.tolist()) for draft in draws(1500)]
     assert not any(species & {11, 12} for species in drawn)
     assert not any(species in RESERVED for species in drawn)
+    honeycombs = draws(400, prototypes=["honeycomb_layer"])
+    assert not any(6 in draft.numbers for draft in honeycombs)
 
 
 def test_arrays_fit_the_structure():

@@ -10,6 +10,7 @@ from ase.spacegroup import crystal as crystal_of
 
 from ephforge.config import Potential as KnownPotential
 from ephforge.config import Prototype as KnownPrototype
+from ephforge.lattice.compatible import HELD
 from ephforge.lattice.prototype_table import PROTOTYPES
 from ephforge.lattice.prototypes import SYSTEMS, crystal_system, structure
 
@@ -64,9 +65,11 @@ def shells(cell, positions, species):
 
 def test_table_and_config_agree():
     assert set(PROTOTYPES) == set(KnownPrototype.__args__)
-    assert set(KnownPotential.__args__) <= {
-        name for entry in PROTOTYPES.values() for name in entry.potentials
-    }
+    assert set(HELD) == set(KnownPotential.__args__)
+    for potential, held in HELD.items():
+        assert len(set(held)) == len(held)
+        assert {x for x, p in PROTOTYPES.items() if potential in p.potentials} == set(held)
+    assert all(entry.potentials for entry in PROTOTYPES.values())
 
 
 def test_all_crystal_systems_and_sizes():

@@ -225,16 +225,17 @@ def _minimise(evaluate, curvature: float, n_strains: int, count: int):
     hessian_ff = np.eye(count) * stiffness
     x_f = np.zeros(count)
     value, gradient_f = evaluate(x_f)
+    if not np.all(np.isfinite(gradient_f)):
+        raise Rejected(OUT_OF_BOUNDS, "energy is not finite near the minimum")
     for _ in range(_ROUNDS):
-        if not np.all(np.isfinite(gradient_f)):
-            raise Rejected(OUT_OF_BOUNDS, "energy is not finite near the minimum")
         if np.max(np.abs(gradient_f)) < _SETTLED * stiffness:
             return x_f
         step_f = -np.linalg.solve(hessian_ff, gradient_f)
         step_f *= min(1.0, _LARGEST_STEP / np.max(np.abs(step_f)))
         for _ in range(_SHORTENINGS):
             next_value, next_gradient_f = evaluate(x_f + step_f)
-            if next_value < value + 1e-9 * max(1.0, abs(value)):
+            is_lower = next_value < value + 1e-9 * max(1.0, abs(value))
+            if is_lower and np.all(np.isfinite(next_gradient_f)):
                 break
             step_f *= 0.35
         else:

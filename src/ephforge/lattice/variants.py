@@ -17,9 +17,9 @@ from ephforge.lattice.prototypes import Prototype, structure
 _MOST_ATOMS = 6
 _MOST_SPECIES = 3
 # potentials that give what they are given for the equilibrium, so that any distortion holds
-_HOLDING = ("keating",)
+_HOLDING = ("keating", "polar")
 # potentials with laws for pairs of any species, so that a solid solution orders somehow
-_MIXING = ("emt", "rgl", "eam", "lennard_jones", "morse", "keating")
+_MIXING = ("emt", "rgl", "eam", "lennard_jones", "morse", "keating", "ionic", "polar")
 _STRAIN = (0.02, 0.10)
 _DISPLACEMENT = (0.02, 0.10)  # of the nearest-neighbour distance
 _TRIALS = 20
