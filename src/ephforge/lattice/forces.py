@@ -10,10 +10,17 @@ import asap3
 import numpy as np
 from jaxtyping import Float, Int
 
-from ephforge.lattice import ionic, keating, polar
+from ephforge.lattice import eam, ionic, keating, polar, stillinger_weber, tersoff
 from ephforge.lattice.asap import Potential, supercell
 
-FORMULAS = {"ionic": ionic, "keating": keating, "polar": polar}
+FORMULAS = {
+    "ionic": ionic,
+    "keating": keating,
+    "polar": polar,
+    "stillinger_weber": stillinger_weber.POTENTIAL,
+    "tersoff": tersoff.POTENTIAL,
+    "eam": eam.POTENTIAL,
+}
 
 WITHOUT_STRESS = ("morse", "brenner")  # in asap3
 _STRAIN_STEP = 1e-3
@@ -33,18 +40,7 @@ def energy_forces_stress(
       unscaled eV, eV/angstrom, eV.  Where the potential gives none, the energy is infinite and
       the rest is zero.
     """
-    value, force_s3 = energy_and_forces(cell_33, positions_s3, numbers_s, potential)
-    if not np.isfinite(value):
-        return value, force_s3, np.zeros((3, 3))
-    arguments = (cell_33, positions_s3, numbers_s, potential)
-    if potential.name in FORMULAS:
-        stress_33 = _by_formula(*arguments)[2]
-    elif potential.name in WITHOUT_STRESS:
-        stress_33 = _stress_by_differences(*arguments)
-    else:
-        atoms, _ = supercell(*arguments)
-        stress_33 = atoms.get_stress(voigt=False) * abs(np.linalg.det(cell_33))
-    return value, force_s3, stress_33
+    return _finite(_evaluate(cell_33, positions_s3, numbers_s, potential, "stress"))
 
 
 def energy_and_forces(
@@ -54,18 +50,7 @@ def energy_and_forces(
     potential: Potential,
 ) -> tuple[float, Float[np.ndarray, "s 3"]]:
     """The first two of `energy_forces_stress`."""
-    if potential.name in FORMULAS:
-        value, force_s3, _ = _by_formula(cell_33, positions_s3, numbers_s, potential)
-    else:
-        atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
-        try:
-            value = float(atoms.get_potential_energy()) / len(cells_m3)
-            force_s3 = np.array(atoms.get_forces()[: len(numbers_s)])
-        except asap3.AsapError:
-            return np.inf, np.zeros_like(positions_s3)
-    if np.isfinite(value) and np.all(np.isfinite(force_s3)):
-        return value, force_s3
-    return np.inf, np.zeros_like(positions_s3)
+    return _finite(_evaluate(cell_33, positions_s3, numbers_s, potential, "forces"))[:2]
 
 
 def energy(
@@ -75,7 +60,7 @@ def energy(
     potential: Potential,
 ) -> float:
     """The first of `energy_forces_stress`."""
-    return energy_and_forces(cell_33, positions_s3, numbers_s, potential)[0]
+    return _finite(_evaluate(cell_33, positions_s3, numbers_s, potential, "energy"))[0]
 
 
 def species_of(numbers_s: Int[np.ndarray, " s"]) -> Int[np.ndarray, " s"]:
@@ -84,13 +69,37 @@ def species_of(numbers_s: Int[np.ndarray, " s"]) -> Int[np.ndarray, " s"]:
     return np.array([order.index(number) for number in numbers_s.tolist()])
 
 
-def _by_formula(
-    cell_33: np.ndarray, positions_s3: np.ndarray, numbers_s: np.ndarray, potential: Potential
+def _evaluate(
+    cell_33: np.ndarray,
+    positions_s3: np.ndarray,
+    numbers_s: np.ndarray,
+    potential: Potential,
+    upto: str,
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    formula = FORMULAS[potential.name]
-    return formula.energy_forces_stress(
-        cell_33, positions_s3, species_of(numbers_s), potential.parameters
-    )
+    """Energy, forces, stress; what comes after `upto` is left zero where it would cost."""
+    if potential.name in FORMULAS:
+        return FORMULAS[potential.name].energy_forces_stress(
+            cell_33, positions_s3, species_of(numbers_s), potential.parameters
+        )
+    atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential)
+    force_s3, stress_33 = np.zeros_like(positions_s3), np.zeros((3, 3))
+    try:
+        value = float(atoms.get_potential_energy()) / len(cells_m3)
+        if upto != "energy":
+            force_s3 = np.array(atoms.get_forces()[: len(numbers_s)])
+        if upto == "stress" and potential.name in WITHOUT_STRESS:
+            stress_33 = _stress_by_differences(cell_33, positions_s3, numbers_s, potential)
+        elif upto == "stress":
+            stress_33 = atoms.get_stress(voigt=False) * abs(np.linalg.det(cell_33))
+    except asap3.AsapError:
+        value = np.inf
+    return value, force_s3, stress_33
+
+
+def _finite(found: tuple[float, np.ndarray, np.ndarray]) -> tuple[float, np.ndarray, np.ndarray]:
+    if all(np.all(np.isfinite(part)) for part in found):
+        return found
+    return np.inf, np.zeros_like(found[1]), np.zeros((3, 3))
 
 
 def _stress_by_differences(
