@@ -25,8 +25,8 @@ Prototype = Literal[
     "buckled_layer", "mos2_layer", "cdi2_layer", "distorted_cdi2_layer",
 ]  # fmt: skip
 Potential = Literal[
-    "emt", "rgl", "eam", "lennard_jones", "morse", "brenner", "stillinger_weber", "tersoff",
-    "keating", "polar", "ionic",
+    "emt", "emt2013", "emt_rasmussen", "emt_glass", "rgl", "eam", "lennard_jones", "morse",
+    "brenner", "stillinger_weber", "tersoff", "keating", "polar", "ionic",
 ]  # fmt: skip
 Basis = Literal["s", "sp3", "sp3s*", "sp3d5"]
 Mesh = tuple[

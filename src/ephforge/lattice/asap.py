@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import asap3
 import numpy as np
+from asap3.EMT2013Parameters import EMT2013_lateTM_candidate_parameters
 from ase import Atoms
 from jaxtyping import Bool, Float, Int
 
@@ -16,7 +17,14 @@ from ephforge.core.kpoints import mesh_indices
 from ephforge.lattice.rejection import REFUSED, Rejected
 
 _BRENNER_REACH = 3.2  # angstrom; beyond the longest cutoff of C, Si, Ge
-_EMT_REACH = 5.62  # angstrom; the cutoff that asap3.EMT reports for its largest element
+# EMT parameter sets: how the calculator is made, and the cutoff that it reports for its largest
+# element, angstrom
+_EMT_SETS = {
+    "emt": (lambda: asap3.EMT(), 5.63),
+    "emt2013": (lambda: asap3.EMT2013(EMT2013_lateTM_candidate_parameters), 5.63),
+    "emt_rasmussen": (lambda: asap3.EMT(asap3.EMTRasmussenParameters()), 5.63),
+    "emt_glass": (lambda: asap3.EMT(asap3.EMTMetalGlassParameters()), 6.31),
+}
 
 
 class Potential(NamedTuple):
@@ -29,8 +37,8 @@ class Potential(NamedTuple):
 def reach(potential: Potential) -> float:
     """Distance beyond which atoms do not interact, unscaled angstrom."""
     name, parameters = potential
-    if name == "emt":
-        return _EMT_REACH
+    if name in _EMT_SETS:
+        return _EMT_SETS[name][1]
     if name == "brenner":
         return _BRENNER_REACH
     if name == "rgl":
@@ -122,8 +130,8 @@ def _calculator(potential: Potential, species: list[int]):
     def matrix(key):
         return np.array(parameters[key])[:n, :n]
 
-    if name == "emt":
-        return asap3.EMT()
+    if name in _EMT_SETS:
+        return _EMT_SETS[name][0]()
     if name == "brenner":
         return asap3.BrennerPotential()
     if name == "rgl":

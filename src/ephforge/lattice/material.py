@@ -125,5 +125,9 @@ def _expected_neighbour(draft: Draft) -> float:
         return draft.parameters["start"]
     if draft.potential == "brenner":
         return float(2 * np.mean(covalent_radii[draft.numbers]))
-    # the metals of EMT are fcc: half the face diagonal
-    return float(np.mean([reference_states[z]["a"] for z in draft.numbers]) / 2**0.5)
+    # the metals of EMT are fcc, where it is half the face diagonal, or hcp
+    return float(np.mean([_nearest(reference_states[z]) for z in draft.numbers]))
+
+
+def _nearest(state: dict[str, Any]) -> float:
+    return state["a"] / 2**0.5 if state["symmetry"] == "fcc" else state["a"]

@@ -15,7 +15,13 @@ from ephforge.lattice import metal_laws, spring_laws
 from ephforge.lattice.prototypes import Prototype
 from ephforge.lattice.sizes import log_uniform
 
-EMT_ELEMENTS = (13, 28, 29, 46, 47, 78, 79)  # Al Ni Cu Pd Ag Pt Au: asap3's default EMT set
+# asap3's EMT sets; that of metal glasses has Mg, too, which is kept for first-principles tests
+EMT_ELEMENTS = {
+    "emt": (13, 28, 29, 46, 47, 78, 79),
+    "emt2013": (28, 29, 46, 47, 78, 79),
+    "emt_rasmussen": (13, 29, 47, 79),
+    "emt_glass": (29, 40),
+}
 # Lends mass and name where the parameters are drawn; without H and He, radioactive Tc and
 # Pm, and Na and Mg, which are kept for first-principles tests.
 ANY_ELEMENTS = tuple(z for z in range(3, 84) if z not in (11, 12, 43, 61))
@@ -34,7 +40,7 @@ def draw_species(
         return np.array(
             [generator.choice(BRENNER_ELEMENTS)] if count == 1 else generator.choice(BRENNER_PAIRS)
         )
-    elements = EMT_ELEMENTS if potential == "emt" else ANY_ELEMENTS
+    elements = EMT_ELEMENTS.get(potential, ANY_ELEMENTS)
     while True:
         number_x = generator.choice(np.array(elements), size=count, replace=False)
         if not any(pair <= set(number_x.tolist()) for pair in RESERVED_PAIRS):
@@ -63,7 +69,7 @@ def _scaled_element(generator: np.random.Generator, _prototype: Prototype) -> di
 
 
 _LAWS = {
-    "emt": _scaled_element,
+    **dict.fromkeys(EMT_ELEMENTS, _scaled_element),
     "rgl": metal_laws.rgl,
     "eam": metal_laws.eam,
     "lennard_jones": metal_laws.lennard_jones,

@@ -76,7 +76,7 @@ def polar(generator: np.random.Generator, prototype: Prototype) -> dict[str, Any
     square = np.sum(charge_x[np.array(prototype.species)] ** 2)
     stiffness = 4 * np.pi * COULOMB * square / (dielectric * abs(np.linalg.det(cell_33)))
     allowed = 0.5 * np.array(found["spring"]).min() * min(1.0, coordination(prototype) / 4)
-    charge_x = charge_x * min(1.0, np.sqrt(allowed / stiffness))
+    charge_x = charge_x * np.sqrt(allowed / max(allowed, stiffness))
     return found | {"charges": charge_x.tolist(), "dielectric": dielectric}
 
 
