@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 
 from ephforge.core.realspace import Model
-from ephforge.coupling import longrange
+from ephforge.core.units import COULOMB
 
 
 class Change(NamedTuple):
@@ -65,11 +65,38 @@ def couplings(model: Model, k, q, displacement_sc, initial=None, final=None):
     g_mn = between(found.hamiltonian)
     g_mn -= between(found.bra) * energy_n + energy_m[:, None] * between(found.ket)
     if model.long_range is not None:
-        field_sc = longrange.on_points(model.long_range, model.crystal, q[None])[1][0]
-        roots = (root_overlap(model, p) for p in (k + q, k))
-        common = vector_am.conj().T @ next(roots) @ next(roots) @ vector_an
-        g_mn += np.sum(displacement_sc * field_sc) * common
+        moved_t = dipole_potential(model, q, displacement_sc)
+        moved_t -= np.einsum("tc,tc->t", displacement_sc, field_at_rest(model))
+        potential_aa = np.diag(moved_t[model.hopping.site])
+        final, initial = (root_overlap(model, p) for p in (k + q, k))
+        g_mn += vector_am.conj().T @ final @ potential_aa @ initial @ vector_an
     return g_mn
+
+
+def dipole_potential(model: Model, q, displacement_sc):
+    """Potential energy (eV) of an electron at each atom in a wave of dipoles Z_s u_s.
+
+    i (4 pi e^2 / V) sum_K (K.Z_s.u_s) e^{iK.(tau_t - tau_s)} e^{-K.eps.K / 4 alpha} / K.eps.K.
+    """
+    polar, crystal = model.long_range, model.crystal
+    alpha = polar.ewald[1] * (2 * np.pi / polar.lattice_unit) ** 2
+    g_g3 = np.stack(np.meshgrid(*[np.arange(-14, 15)] * 3), axis=-1).reshape(-1, 3)
+    wave_g3 = 2 * np.pi * (g_g3 + q) @ np.linalg.inv(crystal.cell).T
+    square_g = np.einsum("gi,ij,gj->g", wave_g3, polar.dielectric, wave_g3)
+    wave_g3, square_g = wave_g3[square_g > 1e-12], square_g[square_g > 1e-12]
+    dipole_sf = np.einsum("sfc,sc->sf", polar.born, displacement_sc)
+    phase_gts = np.exp(
+        1j * np.einsum("gx,tsx->gts", wave_g3, crystal.positions[:, None] - crystal.positions)
+    )
+    weight_g = np.exp(-square_g / 4 / alpha) / square_g
+    strength = 4 * np.pi * COULOMB / abs(np.linalg.det(crystal.cell))
+    return 1j * strength * np.einsum("g,gf,sf,gts->t", weight_g, wave_g3, dipole_sf, phase_gts)
+
+
+def field_at_rest(model: Model):
+    """Change of that potential at each atom when the whole crystal moves: [t, c]."""
+    moves = np.eye(3)[:, None, :] * np.ones((1, len(model.crystal.masses), 1))
+    return np.stack([dipole_potential(model, np.zeros(3), move) for move in moves], axis=-1)
 
 
 def root_overlap(model: Model, k):

@@ -226,6 +226,7 @@ def _wannier_arrays(model: Model):
         np.pad(phonon_cells, ((0, missing[0]), (0, 0))),
         np.pad(electron_cells, ((0, missing[1]), (0, 0))),
         g,
+        hopping.site,
     )
     return electrons, _lattice_arrays(model, 2 * _CELL_PAD), _dipoles(model)
 

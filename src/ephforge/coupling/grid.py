@@ -42,13 +42,14 @@ class Lattice(NamedTuple):
 
 
 class Wannier(NamedTuple):
-    """Electrons of a general model: H_ab(R) (eV) and g[Rp, s,c, Re, a,b] (eV/angstrom)."""
+    """Electrons of a general model: H_ab(R) (eV), g[Rp, s,c, Re, a,b] (eV/angstrom), atoms."""
 
     cells_h3: Int[Array, "h 3"]
     energy_hab: Complex[Array, "h a a"]
     phonon_cells_p3: Int[Array, "p 3"]
     electron_cells_r3: Int[Array, "r 3"]
     g_pscrab: Complex[Array, "p s 3 r a a"]
+    site_a: Int[Array, " a"]
 
 
 class Waves(NamedTuple):
@@ -57,18 +58,19 @@ class Waves(NamedTuple):
     Attributes:
       dynamical_qdd: eV/(angstrom^2 dalton).
       field_qtcsoo, rigid_csoo: crystal field, X(q) and sum_t X^t(0), eV/angstrom.
-      dipole_qsc: field of dipole waves, eV/angstrom.
+      dipole_qsct: field of dipole waves at every atom t, eV/angstrom.
     """
 
     dynamical_qdd: Complex[Array, "q d d"]
     field_qtcsoo: Complex[Array, "q t 3 s o o"] | None
     rigid_csoo: Inexact[Array, "3 s o o"] | None
-    dipole_qsc: Complex[Array, "q s 3"] | None
+    dipole_qsct: Complex[Array, "q s 3 t"] | None
 
     def couplings(self, q) -> tuple:
         """The last three at one q, as `two_centre.wave` takes them."""
         field_tcsoo = None if self.field_qtcsoo is None else self.field_qtcsoo[q]
-        return field_tcsoo, self.rigid_csoo, None if self.dipole_qsc is None else self.dipole_qsc[q]
+        dipole_sct = None if self.dipole_qsct is None else self.dipole_qsct[q]
+        return field_tcsoo, self.rigid_csoo, dipole_sct
 
 
 class Numbers(NamedTuple):
@@ -131,17 +133,17 @@ def waves(
 
     def at_q(q_3):
         dynamical_dd = longrange.dynamical_matrix(q_3, *lattice, dipoles)
-        dipole_sc = None if dipoles is None else longrange.field(q_3, dipoles)
+        dipole_sct = None if dipoles is None else longrange.field_at_atoms(q_3, dipoles)
         field_tcsoo = None
         if electrons.field_rtcsoo is not None:
             field_tcsoo = bloch_sum(q_3, electrons.cells_r3, electrons.field_rtcsoo)
-        return dynamical_dd, field_tcsoo, dipole_sc
+        return dynamical_dd, field_tcsoo, dipole_sct
 
-    dynamical_qdd, field_qtcsoo, dipole_qsc = jax.vmap(at_q)(q_q3)
+    dynamical_qdd, field_qtcsoo, dipole_qsct = jax.vmap(at_q)(q_q3)
     rigid_csoo = None
     if electrons.field_rtcsoo is not None:
         rigid_csoo = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
-    return Waves(dynamical_qdd, field_qtcsoo, rigid_csoo, dipole_qsc)
+    return Waves(dynamical_qdd, field_qtcsoo, rigid_csoo, dipole_qsct)
 
 
 def two_centre_squares(
@@ -158,7 +160,7 @@ def two_centre_squares(
     Args:
       numbers: of the pairs; as many q as `numbers.count` are computed, the rest stays zero.
     """
-    is_polar = at_q.dipole_qsc is not None
+    is_polar = at_q.dipole_qsct is not None
     over_points = jax.vmap(two_centre.ends, (0, None, None, None))
     energy_pn, ends_p = over_points(at_points, slot_so, window.kept, is_polar)
     sharing_pnn = jax.vmap(sharing, (0, None))(ends_p.energy_n, limits.degeneracy)
@@ -206,8 +208,8 @@ def wannier_squares(
         over_k = jax.vmap(wannier.at_kq, (0, None, None))
         gradient_kscab = over_k(k_k3, electrons.electron_cells_r3, g_scrab)
         if dipoles is not None:
-            field_sc = longrange.field(q_3, dipoles)
-            gradient_kscab = jax.vmap(wannier.add_long_range, (0, None))(gradient_kscab, field_sc)
+            field_sca = longrange.field_at_atoms(q_3, dipoles)[:, :, electrons.site_a]
+            gradient_kscab = jax.vmap(wannier.add_long_range, (0, None))(gradient_kscab, field_sca)
         return jax.vmap(band_coupling, (0, 0, 0, None))(
             gradient_kscab, vector_pan[final_k], initial_kan, displacement_vsc
         )

@@ -199,6 +199,28 @@ def field(q_3: Float[Array, "3"], dipoles: DipoleSum) -> Complex[Array, "s 3"]:
     return 1j * factor * jnp.einsum("g,gs,gsc->sc", weight_g, phase_gs, charge_gsc)
 
 
+def field_at_atoms(q_3: Float[Array, "3"], dipoles: DipoleSum) -> Complex[Array, "s 3 t"]:
+    """What to add to dH/du_sc of the orbitals of atom t, eV/angstrom.
+
+    The codes take the field to be the same for all orbitals; what that leaves out is in their
+    short-range part.  "ewald" has no such part: each term of the sum in `field` is taken where
+    the orbital is, e^{i K.tau_t}.  Orbitals move with their atoms through the field at rest of all
+    ions, so that the sum over s at q = 0, a crystal moved as a whole, is taken off s = t.
+    """
+    rigid_ct = jnp.sum(_field_at_atoms(jnp.zeros_like(q_3), dipoles), axis=0)
+    own_sct = jnp.eye(len(dipoles.position_s3))[:, None, :] * rigid_ct
+    return _field_at_atoms(q_3, dipoles) - dipoles.folds * own_sct
+
+
+def _field_at_atoms(q_3, dipoles: DipoleSum) -> Complex[Array, "s 3 t"]:
+    wave_g3, weight_g = _wave_vectors(q_3, dipoles, dipoles.coupling)
+    charge_gsc = jnp.einsum("gf,sfc->gsc", wave_g3, dipoles.born_s33)
+    phase_gs = jnp.exp(-2j * jnp.pi * wave_g3 @ dipoles.position_s3.T)
+    place_gt = jnp.exp(2j * jnp.pi * dipoles.folds * wave_g3 @ dipoles.position_s3.T)
+    factor = dipoles.force * jnp.where(jnp.sum(q_3**2) < _GAMMA**2, dipoles.at_gamma, 1.0)
+    return 1j * factor * jnp.einsum("g,gs,gsc,gt->sct", weight_g, phase_gs, charge_gsc, place_gt)
+
+
 def on_points(
     long_range: LongRange, crystal: Crystal, q_q3: Float[np.ndarray, "q 3"]
 ) -> tuple[Complex[np.ndarray, "q s 3 s 3"], Complex[np.ndarray, "q s 3"]]:

@@ -60,6 +60,7 @@ class _Arrays(NamedTuple):
     phonon_cells: Int[Array, "p 3"] | None
     g_cells: Int[Array, "e 3"] | None
     g: Complex[Array, "p s 3 e a a"] | None
+    site: Int[Array, " a"] | None
     two_centre: two_centre.Electrons | None
     dipoles: longrange.DipoleSum | None
 
@@ -116,10 +117,10 @@ def _arrays(model: Model) -> _Arrays:
         dipoles = longrange.dipole_sum(model.long_range, model.crystal)
     own = [lattice.cells, lattice.phi, model.crystal.masses]
     if isinstance(coupling, TwoCentreCoupling):
-        own += [None] * 5 + [two_centre.electrons(hopping, coupling, len(model.crystal.masses))]
+        own += [None] * 6 + [two_centre.electrons(hopping, coupling, len(model.crystal.masses))]
     else:
         own += [hopping.cells, hopping.energy, coupling.phonon_cells, coupling.electron_cells]
-        own += [coupling.g, None]
+        own += [coupling.g, hopping.site, None]
     return _Arrays(*jax.tree.map(jnp.asarray, own), dipoles)
 
 
@@ -174,13 +175,13 @@ def _over_pairs(arrays: _Arrays, k_k3, q_q3, soft_mode, one_pair):
 def _two_centre(arrays: _Arrays, q_3, displacement_vsc):
     """k -> energies at k and at k+q, and g[v, m, n], at one q."""
     electrons = arrays.two_centre
-    field_tcsoo = rigid_csoo = dipole_sc = None
+    field_tcsoo = rigid_csoo = dipole_sct = None
     if electrons.field_rtcsoo is not None:
         field_tcsoo = bloch_sum(q_3, electrons.cells_r3, electrons.field_rtcsoo)
         rigid_csoo = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
     if arrays.dipoles is not None:
-        dipole_sc = longrange.field(q_3, arrays.dipoles)
-    wave = two_centre.wave(displacement_vsc, field_tcsoo, rigid_csoo, dipole_sc)
+        dipole_sct = longrange.field_at_atoms(q_3, arrays.dipoles)
+    wave = two_centre.wave(displacement_vsc, field_tcsoo, rigid_csoo, dipole_sct)
     size = electrons.energy_rab.shape[-1]
 
     def ends(k_3):
@@ -202,8 +203,8 @@ def _general(arrays: _Arrays, q_3, g_scrab, displacement_vsc):
         final_m, final_am = _bands(arrays, k_3 + q_3)
         gradient_scab = at_kq(k_3, arrays.g_cells, g_scrab)
         if arrays.dipoles is not None:
-            field_sc = longrange.field(q_3, arrays.dipoles)
-            gradient_scab = add_long_range(gradient_scab, field_sc)
+            field_sca = longrange.field_at_atoms(q_3, arrays.dipoles)[:, :, arrays.site]
+            gradient_scab = add_long_range(gradient_scab, field_sca)
         g_vmn = band_coupling(gradient_scab, final_am, initial_bn, displacement_vsc)
         return initial_n, final_m, g_vmn
 

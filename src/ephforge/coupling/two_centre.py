@@ -18,8 +18,8 @@ moving a instead of b gives -B (translation; on one atom by parts),
 
 Levels that feel their neighbours, dH_ab(0) = sum_{R,t} X_ab[R,t,c] (u_tc(R) - u_sc(0)) on the
 atom s of a and b, add X^{tc}(q) = sum_R e^{2 pi i q.R} X[R,t,c] for t and -sum_t X^{tc}(0) for s.
-A field V of dipoles, smooth on the scale of an orbital, is a number on orthogonalised (Loewdin)
-orbitals: it adds V c_m^+ S^{1/2}(k+q) S^{1/2}(k) c_n.
+A field of dipoles, smooth on the scale of an orbital, is a number V_t on the orthogonalised
+(Loewdin) orbitals of each atom: it adds c_m^+ S^{1/2}(k+q) [s_a = t] V_t S^{1/2}(k) c_n.
 
 States are put on one side of A - E B at each point beforehand; a pair (k, q) then costs two
 products atom by atom, and no lattice sum.
@@ -73,14 +73,14 @@ class Ends(NamedTuple):
       vector_son: Bloch states c; zero where an atom has no orbital o.
       left_scno: c^+ (A - E B), as the final state; eV/angstrom.
       right_socn: (A - E B) c, as the initial state; eV/angstrom.
-      loewdin_an: S^{1/2} c; None where no field of dipoles asks for it.
+      loewdin_son: S^{1/2} c; None where no field of dipoles asks for it.
     """
 
     energy_n: Float[Array, " n"]
     vector_son: Complex[Array, "s o n"]
     left_scno: Complex[Array, "s 3 n o"]
     right_socn: Complex[Array, "s o 3 n"]
-    loewdin_an: Complex[Array, "a n"] | None
+    loewdin_son: Complex[Array, "s o n"] | None
 
 
 class Wave(NamedTuple):
@@ -89,12 +89,12 @@ class Wave(NamedTuple):
     Attributes:
       displacement_vsc: zero-point displacements, angstrom.
       onsite_vsoo: change of the levels of each atom, eV; None without a crystal field.
-      potential_v: of the dipoles, eV; None without.
+      potential_vs: of the dipoles at each atom, eV; None without.
     """
 
     displacement_vsc: Complex[Array, "v s 3"]
     onsite_vsoo: Complex[Array, "v s o o"] | None = None
-    potential_v: Complex[Array, " v"] | None = None
+    potential_vs: Complex[Array, "v s"] | None = None
 
 
 def electrons(hopping: Hopping, coupling: TwoCentreCoupling, n_atoms: int) -> Electrons:
@@ -181,7 +181,7 @@ def ends(
         _by_atom(vector_an, slot_so, 0),
         jnp.moveaxis(_by_atom(left_cna, slot_so, 2), 2, 0),
         jnp.moveaxis(_by_atom(right_can, slot_so, 1), 0, 2),
-        None if loewdin_an is None else loewdin_an[:, :kept],
+        None if loewdin_an is None else _by_atom(loewdin_an[:, :kept], slot_so, 0),
     )
     return energy_a, found
 
@@ -190,22 +190,22 @@ def wave(
     displacement_vsc: Complex[Array, "v s 3"],
     field_tcsoo: Complex[Array, "t 3 s o o"] | None,
     rigid_csoo: Inexact[Array, "3 s o o"] | None,
-    dipole_sc: Complex[Array, "s 3"] | None,
+    dipole_sct: Complex[Array, "s 3 t"] | None,
 ) -> Wave:
     """What the modes bring.
 
     Args:
       displacement_vsc: from `matrix_elements.displacements`.
       field_tcsoo, rigid_csoo: X^{tc}(q) and sum_t X^{tc}(0), eV/angstrom.
-      dipole_sc: from `longrange.field`, eV/angstrom.
+      dipole_sct: from `longrange.field_at_atoms`, eV/angstrom.
     """
-    onsite_vsoo = potential_v = None
+    onsite_vsoo = potential_vs = None
     if field_tcsoo is not None:
         onsite_vsoo = jnp.tensordot(displacement_vsc, field_tcsoo, axes=2)
         onsite_vsoo -= jnp.einsum("vsc,csop->vsop", displacement_vsc, rigid_csoo)
-    if dipole_sc is not None:
-        potential_v = jnp.tensordot(displacement_vsc, dipole_sc, axes=2)
-    return Wave(displacement_vsc, onsite_vsoo, potential_v)
+    if dipole_sct is not None:
+        potential_vs = jnp.tensordot(displacement_vsc, dipole_sct, axes=2)
+    return Wave(displacement_vsc, onsite_vsoo, potential_vs)
 
 
 def couple(initial: Ends, final: Ends, at_q: Wave) -> Complex[Array, "v m n"]:
@@ -221,9 +221,9 @@ def couple(initial: Ends, final: Ends, at_q: Wave) -> Complex[Array, "v m n"]:
     if at_q.onsite_vsoo is not None:
         changed_vson = at_q.onsite_vsoo @ initial.vector_son
         g_vmn += jnp.einsum("smo,vson->vmn", final_smo, changed_vson)
-    if at_q.potential_v is not None:
-        common_mn = final.loewdin_an.conj().T @ initial.loewdin_an
-        g_vmn += at_q.potential_v[:, None, None] * common_mn
+    if at_q.potential_vs is not None:
+        common_smn = final.loewdin_son.conj().swapaxes(1, 2) @ initial.loewdin_son
+        g_vmn += jnp.tensordot(at_q.potential_vs, common_smn, axes=1)
     return g_vmn
 
 

@@ -31,7 +31,7 @@ def at_kq(
 
 
 def add_long_range(
-    gradient_scab: Complex[Array, "s 3 a a"], field_sc: Complex[Array, "s 3"]
+    gradient_scab: Complex[Array, "s 3 a a"], field_sca: Complex[Array, "s 3 a"]
 ) -> Complex[Array, "s 3 a a"]:
-    """Add the dipole field of the waves, the same for every orbital and diagonal in them."""
-    return gradient_scab + field_sc[..., None, None] * jnp.eye(gradient_scab.shape[-1])
+    """Add the dipole field of the waves at each orbital, diagonal in them."""
+    return gradient_scab + field_sca[..., None] * jnp.eye(gradient_scab.shape[-1])

@@ -102,14 +102,15 @@ def translation(model: Model) -> Translation:
     g_scrab = at_q(gamma_3, cells_p3, jnp.asarray(coupling.g))
     field_sc = None
     if model.long_range is not None:
-        field_sc = longrange.field(gamma_3, longrange.dipole_sum(model.long_range, model.crystal))
+        dipoles = longrange.dipole_sum(model.long_range, model.crystal)
+        field_sca = longrange.field_at_atoms(gamma_3, dipoles)[:, :, model.hopping.site]
 
     @jax.vmap
     def elements(k_3):
         _, vector_an = eigenpairs(bloch_sum(k_3, hopping_cells_r3, energy_rab))
         gradient_scab = at_kq(k_3, cells_r3, g_scrab)
         if field_sc is not None:
-            gradient_scab = add_long_range(gradient_scab, field_sc)
+            gradient_scab = add_long_range(gradient_scab, field_sca)
         return vector_an.conj().T @ gradient_scab @ vector_an
 
     element_kscmn = np.asarray(elements(GENERIC_K))
