@@ -75,7 +75,7 @@ PACKAGES = {
     "coverage": ("numpy", "scipy", "jaxtyping"),
     "ablation": ("numpy", "flax", "jaxtyping"),
     "report": ("numpy", "matplotlib", "jinja2", "jaxtyping"),
-    "audit": ("numpy",),
+    "audit": ("numpy", "h5py"),
     "cli": ("numpy", "jaxtyping", "h5py", "typer", "tqdm"),
 }
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import bench, couple, regenerate, show, transfer, validate
+from ephforge.cli import bench, cost, couple, regenerate, show, transfer, validate
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
@@ -89,4 +89,5 @@ app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("couple", rich_help_panel=LOOK)(couple.couple)
 app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
 app.command("regenerate", rich_help_panel=CAMPAIGN)(regenerate.regenerate)
+app.command("cost", rich_help_panel=CAMPAIGN)(cost.cost)
 app.command("bench", rich_help_panel=LOOK)(bench.bench)
