@@ -47,7 +47,7 @@ MISTAKES = [
     ({"coupling": {"k_mesh": [4, 4]}}, ["coupling.k_mesh", "required"]),
     ({"coupling": {"k_mesh": [6, 6, 6]}}, ["k_mesh (6, 6, 6)", "q_mesh (4, 4, 4)", "divide"]),
     ({"superresolve": {"coarse_q_mesh": [3, 3, 3]}}, ["coarse_q_mesh (3, 3, 3)", "divide"]),
-    ({"lattice": {"potentials": ["emtt"]}}, ["lattice.potentials.0", "'emtt'", "'emt', 'rgl'"]),
+    ({"lattice": {"potentials": ["emtt"]}}, ["lattice.potentials.0", "'emtt'", "'emt', 'emt2013'"]),
     ({"campaign": {"materials": 61, "shard_size": 60}}, ["materials = 61", "60", "120"]),
     ({"campaign": {"seed": -1}}, ["campaign.seed", "-1", "greater than or equal to 0"]),
     ({"train": {"learning_rate": "fast"}}, ["train.learning_rate", "'fast'", "number"]),

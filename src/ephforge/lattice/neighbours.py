@@ -27,7 +27,7 @@ class Pairs(NamedTuple):
     vector: Float[np.ndarray, "p 3"]
     distance: Float[np.ndarray, " p"]
 
-    def take(self, chosen: np.ndarray) -> "Pairs":
+    def take(self, chosen: np.ndarray | slice) -> "Pairs":
         """The pairs that an index or a mask chooses."""
         return Pairs(*(column[chosen] for column in self))
 

@@ -19,7 +19,10 @@ _MOST_SPECIES = 3
 # potentials that give what they are given for the equilibrium, so that any distortion holds
 _HOLDING = ("keating", "polar")
 # potentials with laws for pairs of any species, so that a solid solution orders somehow
-_MIXING = ("emt", "rgl", "eam", "lennard_jones", "morse", "keating", "ionic", "polar")
+_MIXING = (
+    "emt", "emt2013", "emt_rasmussen", "rgl", "eam", "lennard_jones", "morse", "tersoff",
+    "keating", "ionic", "polar",
+)  # fmt: skip
 _STRAIN = (0.02, 0.10)
 _DISPLACEMENT = (0.02, 0.10)  # of the nearest-neighbour distance
 _TRIALS = 20
