@@ -7,8 +7,16 @@ from analytic import fcc, springs, zincblende
 from ephforge.core.blocks import read_block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import read, write
-from ephforge.core.realspace import ForceConstants, crystal_variables, force_constant_variables
+from ephforge.core.realspace import (
+    ForceConstants,
+    LongRange,
+    crystal_variables,
+    force_constant_variables,
+    long_range_variables,
+)
 from ephforge.coupling import stage
+from ephforge.electrons.draw import draw
+from ephforge.electrons.filling import GAPLESS
 
 OPTIONS = {
     "bases": ["s", "sp3"],
@@ -106,3 +114,70 @@ def test_damaged_shard_is_refused(shard):
     (shard / "lattice.nc").write_text("junk")
     with pytest.raises(EphforgeError, match=r"lattice\.nc"):
         run(shard)
+
+
+IONIC = LongRange(np.array([np.eye(3), -np.eye(3)]), np.eye(3) * 3.0, (4, 4, 4), 5.6, "ewald")
+
+
+@pytest.fixture
+def polar_shard(tmp_path):
+    """Ions on springs; what the lattice stage says of them."""
+    variables, attributes = lattice_row(zincblende(), "zincblende")
+    polar_variables, polar_attributes = long_range_variables(IONIC)
+    attributes |= polar_attributes | {"system": "cubic", "variant": "ideal", "stabilised": ""}
+    groups = {f"{i:06d}": (variables | polar_variables, attributes) for i in range(6)}
+    write(tmp_path / "lattice.nc", "lattice", {}, LATTICE | {"seconds": {"draw": 0.1}}, groups)
+    return tmp_path
+
+
+def test_polar_materials_have_a_gap_and_keep_what_is_known_of_them(polar_shard):
+    found = run(polar_shard, overlap=1.0)
+    rows = [group.attributes for group in found.groups.values()]
+    assert {row["status"] for row in rows} <= {"accepted", "rejected"}
+    accepted = [row for row in rows if row["status"] == "accepted"]
+    assert accepted
+    for row in accepted:
+        assert row["polar"]
+        assert row["overlap"]
+        assert row["kind"] in ("semiconductor", "insulator")
+        assert row["gap"] > 0
+        assert row["system"] == "cubic"
+        assert row["variant"] == "ideal"
+        assert row["asymmetry"] < 1e-8
+        assert row["electrons"] in (2, 8)
+    assert found.attributes["lattice_seconds"] == {"draw": 0.1}
+    seconds = found.attributes["seconds"]
+    assert {"read", "draw", "symmetry", "compute", "compile"} <= set(seconds)
+    own = sum(value for step, value in seconds.items() if step != "start_up")
+    assert 0 < own <= found.attributes["wall_seconds"]
+
+
+def test_ions_in_a_metal_are_rejected(polar_shard, monkeypatch):
+    def half_filled(*arguments):
+        return draw(*arguments)._replace(count=1)
+
+    monkeypatch.setattr(stage, "draw", half_filled)
+    rows = [group.attributes for group in run(polar_shard).groups.values()]
+    assert {(row["status"], row["reason"]) for row in rows} == {("rejected", GAPLESS)}
+
+
+def test_a_row_alone_is_the_row_in_its_shard_bit_by_bit(polar_shard):
+    whole = run(polar_shard)
+    source = read(polar_shard / "lattice.nc", "lattice").groups
+    name = next(n for n, g in whole.groups.items() if g.attributes["status"] == "accepted")
+    ((variables, _),) = stage.rows({name: source[name]}, 11, OPTIONS, stage.Clock()).values()
+    np.testing.assert_array_equal(variables["g"].data, whole.groups[name].variables["g"])
+
+
+def test_three_centre_electrons_in_their_share(shard):
+    groups = run(shard, three_centre=1.0, k_mesh=[2, 2, 2]).groups
+    assert {groups[n].attributes["basis"] for n in ("000003", "000004")} == {"three-centre"}
+    for name, prototype in (("000003", "fcc"), ("000004", "zincblende")):
+        row = groups[name].attributes
+        assert row["family"] == f"{prototype}/springs/three-centre"
+        assert row["three_centre"]
+        assert not row["overlap"]
+        assert row["status"] == "accepted", row["detail"]
+        assert row["asymmetry"] < 1e-6
+        assert row["kind"] in ("metal", "semiconductor", "insulator")
+        assert read_block(groups[name]).g.max() > 1
