@@ -132,6 +132,7 @@ def test_functions_and_real_space_give_back_bands_and_elements():
         matter.crystal.positions[0] + draw.neighbours(matter.crystal).vector_b3[:4] / 2,
         np.full(4, -1),
         0.7,
+        np.eye(4),
     )
     functions = orbitals.project(matter, rest, trial, rest.occupation_kn)
     for k in range(8):
@@ -145,6 +146,17 @@ def test_functions_and_real_space_give_back_bands_and_elements():
     dependent = trial._replace(centre_a3=np.zeros((4, 3)))
     with pytest.raises(EphforgeError, match="dependent"):
         orbitals.project(matter, rest, dependent, rest.occupation_kn)
+
+
+def test_trial_functions_are_normalised_and_orthogonal():
+    """By quadrature over Fourier space, on one atom."""
+    step = np.arange(-8, 8.01, 0.25)
+    waves = np.stack(np.meshgrid(step, step, step, indexing="ij"), -1).reshape(-1, 3)
+    for mixed in (False, True):
+        trial = draw._shells(cubic(), np.array([0]), 0.8, mixed)
+        values = orbitals.transform(waves, trial)
+        products = values.conj().T @ values
+        np.testing.assert_allclose(products / products[0, 0].real, np.eye(4), atol=1e-9)
 
 
 def test_the_same_generator_gives_the_same_material():

@@ -5,9 +5,11 @@ of the Coulomb energy against the kinetic one: the electrons' mass is such that 
 number of their Bohr radii.  What electrons do then does not hang on the length of the
 lattice.  Three kinds:
 
-bonds      every atom has four neighbours; two electrons per bond, Gaussians on the bonds
+bonds      four neighbours each, in a tetrahedron: two electrons per bond, Gaussians on the bonds
 ions       two species, six or eight neighbours: the anion's s and p orbitals are filled
 metal      everything else: s and p orbitals on every atom, one to four electrons each
+
+Half of the ions and metals have sp3 hybrids of their s and p orbitals instead.
 """
 
 import itertools
@@ -25,8 +27,13 @@ from ephforge.threecentre.orbitals import Trial
 MOST_ATOMS = 2
 _MOST_VOLUME = 1.8  # per atom, in cubes of the shortest distance (diamond 1.54): no vacuum
 _SHELL = 1.12  # neighbours are nearer than this times the shortest distance
+_ANGLES = 0.4  # cosines of angles between bonds may differ from -1/3 by this much
 _WAVES_PER_ATOM = 25.0
-_REACH = 1.2  # of the cutoff
+_REACH = 1.0  # of the cutoff
+
+
+# columns: (s + x + y + z) / 2 and so on
+_HYBRIDS = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) / 2
 
 
 class Plan(NamedTuple):
@@ -85,12 +92,22 @@ def supports(crystal: Crystal) -> bool:
 
 def kind(crystal: Crystal) -> str:
     """bonds, ions or metal."""
-    count_s = neighbours(crystal).count_s
-    if np.all(count_s == 4) and len(crystal.positions) == 2:
+    near = neighbours(crystal)
+    count_s = near.count_s
+    if np.all(count_s == 4) and len(crystal.positions) == 2 and _is_tetrahedral(near):
         return "bonds"
     if len(set(crystal.numbers.tolist())) == 2 and np.all(np.isin(count_s, (6, 8))):
         return "ions"
     return "metal"
+
+
+def _is_tetrahedral(near: Neighbours) -> bool:
+    """Whether the angles between an atom's bonds are roughly those of a tetrahedron."""
+    unit_b3 = near.vector_b3 / np.linalg.norm(near.vector_b3, axis=1)[:, None]
+    first, second = np.triu_indices(len(unit_b3), 1)
+    is_one_atom = near.first_b[first] == near.first_b[second]
+    cosine = np.sum(unit_b3[first] * unit_b3[second], axis=1)[is_one_atom]
+    return bool(np.all(np.abs(cosine + 1 / 3) < _ANGLES))
 
 
 def draw(generator: np.random.Generator, crystal: Crystal, mesh: tuple[int, int, int]) -> Plan:
@@ -117,6 +134,7 @@ def _plan(
         "edge": edge,
         "softness": softness,
         "trial_width": trial.width,
+        "hybrids": not np.array_equal(trial.mixing_aa, np.eye(len(trial.mixing_aa))),
     }
     return Plan(matter, trial, edge, softness, parameters)
 
@@ -133,7 +151,7 @@ def _bonds(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
     ions = Ions(charge_s, cores[number_s] * near.distance, widths[number_s] * near.distance)
     outward_b = near.first_b == 0
     centre_a3 = crystal.positions[0] + near.vector_b3[outward_b] / 2
-    trial = Trial(centre_a3, np.full(len(centre_a3), -1), width * near.distance)
+    trial = Trial(centre_a3, np.full(len(centre_a3), -1), width * near.distance, np.eye(4))
     return _plan(crystal, mesh, ions, trial, exchange, mass)
 
 
@@ -149,7 +167,8 @@ def _ions(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
     core_s = np.where(is_anion_s, 0.6 * cores[0], cores[1])
     width_s = np.where(is_anion_s, widths[0], widths[1])
     ions = Ions(charge_s, core_s * near.distance, width_s * near.distance)
-    trial = _shells(crystal, np.flatnonzero(is_anion_s), width * near.distance)
+    mixed = bool(generator.integers(2))
+    trial = _shells(crystal, np.flatnonzero(is_anion_s), width * near.distance, mixed)
     return _plan(crystal, mesh, ions, trial, exchange, mass)
 
 
@@ -164,7 +183,8 @@ def _metal(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
     ions = Ions(
         charges[number_s], cores[number_s] * near.distance, widths[number_s] * near.distance
     )
-    trial = _shells(crystal, np.arange(len(number_s)), width * near.distance)
+    mixed = bool(generator.integers(2))
+    trial = _shells(crystal, np.arange(len(number_s)), width * near.distance, mixed)
     # free electrons: where as many bands are filled as there are orbitals
     wave = (6 * np.pi**2 * len(trial.axis_a) / abs(np.linalg.det(crystal.cell))) ** (1 / 3)
     full = KINETIC / mass * wave**2
@@ -177,7 +197,10 @@ def _species(crystal: Crystal) -> np.ndarray:
     return (crystal.numbers != crystal.numbers[0]).astype(int)
 
 
-def _shells(crystal: Crystal, atoms: np.ndarray, width: float) -> Trial:
-    """s, x, y and z on each of these atoms."""
+def _shells(crystal: Crystal, atoms: np.ndarray, width: float, mixed: bool) -> Trial:
+    """s, x, y and z on each of these atoms, or the four sp3 hybrids of them."""
     centre_a3 = np.repeat(crystal.positions[atoms], 4, axis=0)
-    return Trial(centre_a3, np.tile(np.arange(-1, 3), len(atoms)), width)
+    mixing_aa = np.eye(len(centre_a3))
+    if mixed:
+        mixing_aa = np.kron(np.eye(len(atoms)), _HYBRIDS)
+    return Trial(centre_a3, np.tile(np.arange(-1, 3), len(atoms)), width, mixing_aa)

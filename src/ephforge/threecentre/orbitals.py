@@ -19,17 +19,19 @@ _DEPENDENT = 0.02  # smallest singular value of the projections, relative to the
 
 
 class Trial(NamedTuple):
-    """Gaussians e^{-r^2 / 2 width^2}, times x, y or z where `axis` says so.
+    """Mixtures of normalised Gaussians e^{-r^2 / 2 width^2}, times x, y or z where `axis` says so.
 
     Attributes:
       centre_a3: angstrom.
       axis_a: -1 for s, else the direction of a p orbital.
       width: angstrom.
+      mixing_aa: unitary; column a holds the shares of the Gaussians in trial function a.
     """
 
     centre_a3: Float[np.ndarray, "a 3"]
     axis_a: Int[np.ndarray, " a"]
     width: float
+    mixing_aa: Float[np.ndarray, "a a"]
 
 
 class Functions(NamedTuple):
@@ -47,14 +49,14 @@ class Functions(NamedTuple):
 
 
 def transform(wave_g3: Float[np.ndarray, "g 3"], trial: Trial) -> Complex[np.ndarray, "g a"]:
-    """Fourier transforms of the trial functions at k + G, up to a factor."""
+    """Fourier transforms of the trial functions at k + G, up to one factor."""
     phase_ga = np.exp(-1j * wave_g3 @ trial.centre_a3.T)
     gauss_g = np.exp(-np.sum(wave_g3**2, axis=1) * trial.width**2 / 2)
-    # the transform of x e^{-x^2/2w^2} is that of the Gaussian times -i K w^2
+    # the transform of x e^{-x^2/2w^2} is that of the Gaussian times -i K w^2; its norm is w/sqrt 2
     angular_ga = np.ones(phase_ga.shape, dtype=complex)
     is_p_a = trial.axis_a >= 0
-    angular_ga[:, is_p_a] = -1j * wave_g3[:, trial.axis_a[is_p_a]] * trial.width
-    return phase_ga * angular_ga * gauss_g[:, None]
+    angular_ga[:, is_p_a] = -1j * np.sqrt(2) * wave_g3[:, trial.axis_a[is_p_a]] * trial.width
+    return (phase_ga * angular_ga * gauss_g[:, None]) @ trial.mixing_aa
 
 
 def project(matter: Matter, ground: Ground, trial: Trial, weight_kn: list) -> Functions:
