@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from ephforge.core.symmetry import operations
 from ephforge.lattice.forces import Potential, energy, energy_and_forces
 from ephforge.lattice.freedom import freedom
+from ephforge.lattice.potentials import draw_parameters
 from ephforge.lattice.prototype_table import PROTOTYPES
 from ephforge.lattice.prototypes import structure
 from ephforge.lattice.rejection import OUT_OF_BOUNDS, SHELL_AT_CUTOFF, Rejected
@@ -17,12 +18,24 @@ from ephforge.lattice.relax import cutoff_between_shells, relax, settle
 LENNARD_JONES = {"epsilon": [[0.3]], "sigma": [[2.5]], "cutoff": 6.0}
 BINARY = {"epsilon": [[0.2, 0.5], [0.5, 0.25]], "sigma": [[3.7, 2.4], [2.4, 3.75]], "cutoff": 6.4}
 # structure type, potential, elements of the species, first guess of the shortest distance
+# None: parameters are drawn
 CASES = {
     "l1_0 emt": ("l1_0", "emt", {}, (29, 79), 2.7),
     "b19 emt": ("b19", "emt", {}, (29, 79), 2.7),
     "mopt2 emt": ("mopt2", "emt", {}, (28, 78), 2.7),
     "wurtzite lennard_jones": ("wurtzite", "lennard_jones", BINARY, (30, 16), 2.7),
     "cdi2 lennard_jones": ("cdi2", "lennard_jones", BINARY, (30, 16), 2.7),
+    "rutile ionic": ("rutile", "ionic", None, (22, 8), None),
+    "wurtzite tersoff": ("wurtzite", "tersoff", None, (31, 7), None),
+    "mopt2 eam": ("mopt2", "eam", None, (42, 78), None),
+    "black_phosphorus stillinger_weber": (
+        "black_phosphorus",
+        "stillinger_weber",
+        None,
+        (15,),
+        None,
+    ),
+    "wc morse": ("wc", "morse", None, (30, 16), None),
     "mos2_layer lennard_jones": ("mos2_layer", "lennard_jones", BINARY, (30, 16), 2.7),
 }
 
@@ -30,6 +43,9 @@ CASES = {
 def relaxed(name, size=1.0):
     key, law, parameters, elements, start = CASES[name]
     prototype = PROTOTYPES[key]
+    if parameters is None:
+        parameters = draw_parameters(np.random.default_rng(1), law, prototype)
+        start = parameters["start"]
     numbers = np.array(elements)[list(prototype.species)]
     guess = structure(prototype, size * start / prototype.neighbour)
     free = freedom(operations(*guess, np.array(prototype.species)), prototype.is_layer)
