@@ -8,7 +8,7 @@ import spglib
 
 from ephforge.lattice.prototype_table import PROTOTYPES
 from ephforge.lattice.prototypes import SYSTEMS, structure
-from ephforge.lattice.variants import distorted, draw_variant, ordered
+from ephforge.lattice.variants import distorted, draw_variant, ordered, reshaped
 
 
 def generator(seed):
@@ -62,6 +62,26 @@ def test_distorted_variants_have_lower_symmetry(name):
 def test_distortions_of_cubic_types_reach_every_other_system():
     systems = Counter(distorted(generator(i), PROTOTYPES["diamond"]).system for i in range(150))
     assert set(SYSTEMS) - {"cubic", "hexagonal"} <= set(systems)
+
+
+@pytest.mark.parametrize("name", ["rutile", "hcp", "californium", "mos2_layer"])
+def test_reshaped_types_keep_their_space_group_and_change(name):
+    parent = PROTOTYPES[name]
+    shapes = []
+    for seed in range(8):
+        child = reshaped(generator(seed), parent)
+        crystal = (np.array(child.cell), np.array(child.fractional), child.species)
+        found = spglib.get_symmetry_dataset(crystal, symprec=1e-4)
+        assert (child.variant, found.number) == ("ideal", parent.space_group)
+        shapes.append(np.concatenate([child.cell, child.fractional]))
+    assert np.ptp(shapes, axis=0).max() > 0.02
+
+
+def test_cubic_types_without_freedom_change_in_size_only():
+    child, parent = reshaped(generator(1), PROTOTYPES["fluorite"]), PROTOTYPES["fluorite"]
+    ratio = np.array(child.cell)[0, 1] / np.array(parent.cell)[0, 1]
+    np.testing.assert_allclose(child.cell, ratio * np.array(parent.cell), atol=1e-12)
+    np.testing.assert_allclose(child.fractional, parent.fractional, atol=1e-12)
 
 
 def test_share_of_variants():
