@@ -10,7 +10,8 @@ from analytic import zincblende
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import LongRange
 from ephforge.core.units import COULOMB
-from ephforge.coupling.longrange import dipole_sum, field, force_constants
+from ephforge.coupling.longrange import dipole_sum, field, force_constants, on_points
+from ephforge.lattice.ewald import wave_force_constants
 
 CRYSTAL = zincblende(5.6)
 VOLUME = abs(np.linalg.det(CRYSTAL.cell))
@@ -19,7 +20,8 @@ BORN[:, 0, 1] = [0.3, -0.3]  # field direction first: the transpose would show
 DIELECTRIC = np.array([[9.0, 0.4, 0.0], [0.4, 8.0, 0.0], [0.0, 0.0, 7.0]])
 EPW = LongRange(BORN, DIELECTRIC, (4, 4, 4), 5.6, "epw-5.3")
 PERTURBO = LongRange(BORN, DIELECTRIC, (4, 4, 4), 5.6, "perturbo", (1.0, 0.6))
-BOTH = pytest.mark.parametrize("polar", [EPW, PERTURBO], ids=lambda polar: polar.convention)
+EWALD = LongRange(BORN, DIELECTRIC, (1, 1, 1), 3.5, "ewald", (0.4, 0.3))
+ALL = pytest.mark.parametrize("polar", [EPW, PERTURBO, EWALD], ids=lambda polar: polar.convention)
 RECIPROCAL = 2 * np.pi * np.linalg.inv(CRYSTAL.cell).T
 Q = np.array([0.21, -0.13, 0.34])
 
@@ -34,7 +36,7 @@ def macroscopic(q_3):
     return np.einsum("f,sfc->sc", wave_3, BORN), wave_3 @ DIELECTRIC @ wave_3
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("direction", [(1, 0, 0), (0.3, -0.5, 0.8)])
 def test_long_waves_split_longitudinal_from_transverse(direction, polar):
     """D(q) - D(0) -> 4 pi e^2 / volume (q.Z_s)_c (q.Z_t)_d / q.eps.q, from electrostatics."""
@@ -45,7 +47,7 @@ def test_long_waves_split_longitudinal_from_transverse(direction, polar):
     np.testing.assert_allclose(difference, expected / screening, atol=1e-3)
 
 
-@BOTH
+@ALL
 def test_long_waves_couple_like_a_dipole_field(polar):
     """g -> i 4 pi e^2 / volume q.Z / q.eps.q, growing like 1/q: Froehlich's divergence."""
     q_3 = 1e-6 * np.array([0.3, -0.5, 0.8])
@@ -54,12 +56,12 @@ def test_long_waves_couple_like_a_dipole_field(polar):
     np.testing.assert_allclose(at(field, q_3, polar), expected, atol=1e-5 * np.abs(expected).max())
 
 
-@BOTH
+@ALL
 def test_neutral_crystal_keeps_the_acoustic_sum_rule(polar):
     assert np.abs(at(force_constants, np.zeros(3), polar).sum(axis=2)).max() < 1e-13
 
 
-@BOTH
+@ALL
 def test_periodic_and_hermitian(polar):
     constants, waves = at(force_constants, Q, polar), at(field, Q, polar)
     np.testing.assert_allclose(constants.transpose(2, 3, 0, 1).conj(), constants, atol=1e-13)
@@ -101,6 +103,31 @@ def test_perturbo_by_its_formula_in_atomic_units():
     np.testing.assert_allclose(at(field, Q, PERTURBO), coupling, atol=2e-6)
     assert np.abs(coupling).max() > 0.1
     assert np.all(at(field, np.zeros(3), PERTURBO) == 0)
+
+
+def test_ewald_leaves_nothing_out():
+    """Against the same sum over a wider box in NumPy, and periodic to rounding."""
+    shift = np.array([1.0, -2.0, 3.0])
+    q_q3 = np.stack([Q, Q + shift, np.zeros(3), np.array([0.5, 0.5, -0.5])])
+    expected = wave_force_constants(EWALD, CRYSTAL, q_q3)
+    found, waves = on_points(EWALD, CRYSTAL, q_q3)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, atol=1e-12 * scale)
+    np.testing.assert_allclose(found[1], found[0], atol=1e-12 * scale)
+    np.testing.assert_allclose(waves[1], waves[0], atol=1e-12 * np.abs(waves).max())
+
+
+def test_ewald_pads_to_few_shapes():
+    """Another cell and dielectric tensor, the same number of waves; the padding counts nothing."""
+    other = replace(EWALD, dielectric=2.0 * np.eye(3), ewald=(0.2, 0.2))
+    first, second = (dipole_sum(polar, CRYSTAL).lattice.vector_g3 for polar in (EWALD, other))
+    assert len(second) == 512
+    assert len(first) in (512, 1024, 2048)
+    np.testing.assert_allclose(
+        on_points(other, CRYSTAL, Q[None])[0],
+        wave_force_constants(other, CRYSTAL, Q[None]),
+        atol=1e-12,
+    )
 
 
 def test_one_point_of_a_mesh_leaves_out_the_sum_along_it():

@@ -81,8 +81,8 @@ def long_range(
     electrons is damped alike: an orbital spreads over a good third of the unit, over which it
     averages the potential.
     """
-    unit = abs(np.linalg.det(cell_33)) ** (1 / 3)
-    alpha = dielectric * (unit * eta / (2 * np.pi)) ** 2
+    unit = float(abs(np.linalg.det(cell_33)) ** (1 / 3))
+    alpha = float(dielectric * (unit * eta / (2 * np.pi)) ** 2)
     return LongRange(
         charges_s[:, None, None] * np.eye(3), dielectric * np.eye(3), (1, 1, 1), unit, "ewald",
         (alpha, alpha),
