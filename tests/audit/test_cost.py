@@ -112,3 +112,13 @@ def test_what_cannot_be_told(results, tmp_path):
     (results / "coupling/000004-000008.nc").write_text("junk")
     with pytest.raises(EphforgeError, match=r"000004-000008\.nc: not a whole shard"):
         measure(results)
+
+
+def test_first_jobs_that_compile_do_not_count_for_all(results):
+    shard(results, 8, 12)
+    contents = {"seconds": {"compile": 400.0, "compute": 10.0}, "wall_seconds": 411.0}
+    variables, attributes = block_variables(make_block("fcc", 8, **SMALL))
+    groups = {f"{i:06d}": (variables, attributes | {"status": "accepted"}) for i in range(8, 12)}
+    write(results / "coupling/000008-000012.nc", "coupling", {}, contents, groups)
+    start = summarise(measure(results))["stages"]["coupling"]["job_seconds_at_start"]
+    assert start == {"median": 6.0, "largest": 400.0}

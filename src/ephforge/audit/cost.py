@@ -125,12 +125,17 @@ def _stage(shards: list[Shard], accepted: int) -> dict[str, Any]:
         inside = sum(s for step, s in shard.seconds.items() if step not in (START_UP, WRITE))
         steps["other"] += max(0.0, shard.wall_seconds - inside)
     total = sum(steps.values())
+    # the first jobs compile, later ones fetch what was compiled
+    at_start = [sum(shard.seconds.get(step, 0.0) for step in JOB_STEPS) for shard in shards]
     return {
         "seconds": dict(steps),
         "shares": {step: spent / total for step, spent in steps.items()},
         "seconds_per_accepted": total / accepted,
         "seconds_of_work_per_accepted": (total - sum(steps[s] for s in JOB_STEPS)) / accepted,
-        "job_seconds_at_start": sum(steps[step] for step in JOB_STEPS) / len(shards),
+        "job_seconds_at_start": {
+            "median": float(np.median(at_start)),
+            "largest": float(np.max(at_start)),
+        },
         "measured_by": "benchmark files" if all(s.job_seconds for s in shards) else "shards alone",
         "bytes_per_accepted": sum(shard.bytes for shard in shards) / accepted,
     }
@@ -141,8 +146,8 @@ def extrapolate(
 ) -> dict[str, Any]:
     """Cost of a campaign of the same options.
 
-    A job costs its start-up and compilation once, and the rest in proportion to its materials;
-    jobs are taken to fill the cores evenly.
+    A job costs its start-up and compilation once, as the median job did, and the rest in
+    proportion to its materials; jobs are taken to fill the cores evenly.
 
     Args:
       materials, shard_size: to draw, and in one job.
@@ -151,7 +156,7 @@ def extrapolate(
     accepted = materials * summary["accepted"] / summary["drawn"]
     jobs = -(-materials // shard_size)
     seconds = {
-        stage: jobs * found["job_seconds_at_start"]
+        stage: jobs * found["job_seconds_at_start"]["median"]
         + accepted * found["seconds_of_work_per_accepted"]
         for stage, found in summary["stages"].items()
     }

@@ -25,6 +25,11 @@ def lines(summary: dict[str, Any], larger: dict[str, Any]) -> Iterator[str]:
                 f"  {step.replace('_', ' '):<{LONGEST_NAME}}"
                 f"{found['seconds'][step]:>10.1f} s {100 * found['shares'][step]:>6.1f} %"
             )
+        start = found["job_seconds_at_start"]
+        yield (
+            f"  start-up and compilation of a job: median {start['median']:.1f} s, "
+            f"largest {start['largest']:.1f} s"
+        )
     yield (
         f"together: {summary['seconds_per_accepted']:.4f} s and "
         f"{summary['bytes_per_accepted']:,.0f} bytes per accepted material"
