@@ -5,7 +5,7 @@ import numpy as np
 from ephforge.core.netcdf import Variable, write
 
 GRIDS = {"electron_decay": 5, "phonon_decay": 5, "sparsity": 4, "rank_joint": 4, "rank_channel": 4}
-TABLES = {"bandwidth": ("eV", True), "optical_share": ("1", False)}
+TABLES = {"bandwidth": ("eV", True), "optical_share": ("1", False), "gap": ("eV", True)}
 
 
 def coverage_record(provenance):
@@ -47,6 +47,7 @@ def write_coverage_arrays(path):
         "synthetic_maps": Variable(random.uniform(0.1, 1, (8, 1)), ("i", "d"), "1", ""),
         "synthetic_models": Variable(random.uniform(0.1, 1, (4, 1)), ("j", "e"), "1", ""),
     }
+    variables["synthetic_gap"] = Variable(random.uniform(0.1, 1, 3), ("k",), "eV", "")
     for key, length in GRIDS.items():
         grid = np.linspace(0.1, 1, length)
         variables |= {

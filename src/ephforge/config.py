@@ -350,7 +350,7 @@ class Coverage(Section):
         150, ge=2, description="of them, largest sample whose g(Re,Rp) is made again"
     )
     numbers: int = Field(
-        20_000_000,
+        4_000_000,
         ge=1,
         description="numbers g(Re,Rp) of one model held at once; larger models give a random share",
     )

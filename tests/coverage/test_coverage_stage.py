@@ -101,6 +101,7 @@ def test_a_stranger_is_found_and_a_relative_is_not(inputs):
     # the synthetic models are the real one, but for a factor
     assert all(v > 0.9 for table in record["curves"].values() for v in table.values())
     assert record["materials"] == {"all": 36, "described": 36, "models": 4}
+    assert len(arrays.variables["synthetic_gap"]) == 27
     assert arrays.variables["synthetic_maps"].shape == (36, len(DESCRIPTORS))
     assert set(CURVES) == {n[:-5] for n in arrays.variables if n.endswith("_grid")}
 

@@ -104,7 +104,10 @@ def run(
     facts = provenance | {"wall_seconds": record["wall_seconds"], "levels": list(LEVELS)}
     facts |= {"descriptors": [list(maps[0].table), list(couplings[0].table)]}
     facts |= {"real": maps[1].names, "real_models": list(real_curves)}
-    write(arrays, "coverage", _variables(maps, couplings, bands, real_curves), facts)
+    variables = _variables(maps, couplings, bands, real_curves)
+    meaning = "band gaps of all synthetic materials but metals"
+    variables["synthetic_gap"] = Variable(_synthetic_gaps(index), ("insulator",), "eV", meaning)
+    write(arrays, "coverage", variables, facts)
     write_record(metrics, record)
 
 
@@ -121,12 +124,17 @@ def _distributions(synthetic: Described, real: Described) -> dict[str, dict]:
 
 def _gaps(index: Index, real: dict[str, float | None]) -> dict[str, dict]:
     """Distribution of the gaps above zero; empty where no synthetic material has one."""
-    gap_i = np.asarray(index.columns["gap"], dtype=float)
-    synthetic = gap_i[gap_i > 0]  # not those of metals, nor unknown ones
+    synthetic = _synthetic_gaps(index)
     if not len(synthetic):
         return {}
     known = {name: value for name, value in real.items() if value}
     return {"gap": distribution(synthetic, known, GAP["gap"][1])}
+
+
+def _synthetic_gaps(index: Index) -> Float[np.ndarray, " i"]:
+    """Those above zero: not of metals, nor unknown ones."""
+    gap_i = np.asarray(index.columns["gap"], dtype=float)
+    return gap_i[gap_i > 0]
 
 
 def _places(maps, couplings, distributions: dict, neighbours: int) -> dict[str, dict]:

@@ -163,11 +163,12 @@ def rows(record: dict) -> list[dict]:
 def _columns(arrays: Contents) -> dict[str, np.ndarray]:
     """Descriptor -> values of the synthetic materials."""
     maps, models = arrays.attributes["descriptors"]
-    return {
+    found = {
         key: arrays.variables[f"synthetic_{kind}"][:, i]
         for kind, keys in (("maps", maps), ("models", models))
         for i, key in enumerate(keys)
     }
+    return found | {"gap": arrays.variables["synthetic_gap"]}
 
 
 def _histogram(axes, values, table: dict, is_log: bool) -> None:
@@ -183,8 +184,7 @@ def _histogram(axes, values, table: dict, is_log: bool) -> None:
         edges = np.linspace(every.min() - margin, every.max() + margin, BINS + 1)
     low, high = table["synthetic"]["0.05"], table["synthetic"]["0.95"]
     counts, _ = np.histogram(values, edges)
-    middle = (edges[1:] + edges[:-1]) / 2
-    inside = (middle >= low) & (middle <= high)
+    inside = (edges[1:] > low) & (edges[:-1] <= high)
     colours = np.where(inside, "#9a9a9a", "#dcdcdc")
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)
     top = counts.max()
@@ -202,10 +202,8 @@ def _histogram(axes, values, table: dict, is_log: bool) -> None:
     axes.set(yticks=[], ylim=(-deepest * top, 1.08 * top))
     axes.spines["left"].set_visible(False)
     if is_log:
-        few = edges[-1] / edges[0] < 30
+        few = edges[-1] / edges[0] < 100
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-        axes.xaxis.set_minor_formatter(
-            lambda x, _: f"{x:g}" if few and f"{x:e}"[0] in "235" else ""
-        )
+        axes.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if few and f"{x:e}"[0] in "25" else "")
     axes.tick_params(axis="x", which="both", labelsize=7)
     axes.grid(visible=False)
