@@ -116,7 +116,9 @@ class Coupling(Section):
     soft_mode: float = Field(
         1.0, gt=0, le=50, description="meV; modes softer than this get g = 0 (acoustic at q = 0)"
     )
-    batch_size: int = Field(16, ge=1, description="materials per kernel call on a GPU; a CPU takes one at a time")
+    batch_size: int = Field(
+        16, ge=1, description="materials per kernel call; a CPU takes one at a time"
+    )
 
     @model_validator(mode="after")
     def _meshes_are_commensurate(self):
