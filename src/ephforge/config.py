@@ -349,7 +349,7 @@ class Coverage(Section):
         5000, ge=2, description="largest sample of synthetic materials whose maps are described"
     )
     models: int = Field(
-        150, ge=2, description="of them, largest sample whose g(Re,Rp) is made again"
+        100, ge=2, description="of them, largest sample whose g(Re,Rp) is made again"
     )
     numbers: int = Field(
         4_000_000,

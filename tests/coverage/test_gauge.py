@@ -1,5 +1,7 @@
 """g(Re,Rp) of two-centre models in Loewdin's basis, against sums written out for eigenstates."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -12,7 +14,9 @@ from ephforge.core.realspace import (
     Model,
     TwoCentreCoupling,
 )
+from ephforge.core.units import HBAR2_PER_DALTON, MEV
 from ephforge.coupling.general_form import general_form
+from ephforge.coupling.maps import blocks
 from ephforge.coverage.gauge import displacements, real_space_coupling, shortest
 
 MESH = (3, 3, 3)
@@ -126,3 +130,22 @@ def test_shortest_images_agree_with_a_search_of_many():
     vectors = (cells[:, None] + images) @ CELL
     expected = np.linalg.norm(vectors[:, :, None] + offset, axis=-1).min(axis=1)
     assert np.allclose(found, expected)
+
+
+@pytest.mark.parametrize("kind", [{}, {"overlap": True, "moving": True, "field": True}])
+def test_the_kernel_has_the_same_strength(kind):
+    """sum_mnv (2 E_v / hbar^2) |g_mnv|^2 = sum_sc ||g~_sc||^2 / M_s by completeness."""
+    m = model(**kind)
+    spring = np.einsum("st,cd->sctd", np.diag([3.0, 5.0]), np.eye(3))[None]
+    m = dataclasses.replace(m, force_constants=ForceConstants(CELLS[HOME : HOME + 1], spring))
+    options = {"k_mesh": MESH, "q_mesh": MESH, "bands": 3, "degeneracy": 1e-6, "soft_mode": 1.0}
+    block = blocks([m], [{}], options | {"batch_size": 1}, keep_grid=True)[0].block
+    weight_qv = 2 * block.frequencies / HBAR2_PER_DALTON
+    found = np.einsum("qv,mnvkq->kq", weight_qv, (block.g_grid.astype(float) / MEV) ** 2)
+    expected = 0.0
+    for (s, _), g_prab in real_space_coupling(m, MESH, MESH, displacements(m)):
+        boxed = g_prab.reshape(*MESH, *MESH, 3, 3)
+        # e^{+i}: the inverse transform without its 1/N
+        g_qk = np.fft.ifftn(boxed, axes=range(6), norm="forward").reshape(27, 27, 3, 3)
+        expected = expected + np.sum(np.abs(g_qk) ** 2, axis=(2, 3)).T / m.crystal.masses[s]
+    assert np.allclose(found, expected, rtol=1e-5)
