@@ -11,8 +11,9 @@ from ephforge.core import netcdf
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_indices, mesh_points, point_number
 from ephforge.core.realspace import Crystal, Model, WannierCoupling, read_model
-from ephforge.threecentre import draw, elements, ground, orbitals
+from ephforge.threecentre import cells, draw, elements, ground, ions, orbitals
 from ephforge.threecentre.build import build, make
+from ephforge.threecentre.plane_waves import sphere
 from ephforge.threecentre.screening import Answer
 
 REAL = Path(__file__).parents[2] / "resources/first_principles"
@@ -78,9 +79,6 @@ def test_far_tails_are_like_those_of_silicon_and_diamond(name):
 
 def bare_coupling(plan, rest, functions) -> WannierCoupling:
     """The coupling to ions that no electrons screen."""
-    from ephforge.threecentre import cells, ions
-    from ephforge.threecentre.plane_waves import sphere
-
     matter = plan.matter
     g = []
     for q, q_3 in enumerate(mesh_points(MESH)):
@@ -105,7 +103,7 @@ def test_a_material_is_real_hermitian_and_moves_with_its_crystal(crystal):
     energy_kab = np.einsum("kr,rab->kab", phase_kr, hopping.energy)
     np.testing.assert_allclose(energy_kab, energy_kab.conj().swapaxes(1, 2), atol=1e-9)
     g = np.einsum(
-        "qp,kr,pscrab->qksc ab".replace(" ", ""),
+        "qp,kr,pscrab->qkscab",
         np.exp(2j * np.pi * k_points @ coupling.phonon_cells.T),
         phase_kr,
         coupling.g,
