@@ -37,6 +37,13 @@ _QUICK = {
 _LARGEST_BATCH = 2**28  # complex numbers of H, S, A, B of the materials taken together: 4 GB
 
 
+class Window(NamedTuple):
+    """The lowest `bands` are wanted; couplings are taken among the lowest `kept`."""
+
+    bands: int
+    kept: int
+
+
 class Strengths(NamedTuple):
     """Bands (eV) at the points, phonon energies (eV), shared |g| (eV) of one material."""
 
@@ -68,7 +75,7 @@ def evaluate(
     for i, model in enumerate(models):
         if isinstance(model.coupling, TwoCentreCoupling):
             size = len(model.hopping.site)
-            window = grid.Window(min(bands, size), min(bands + _MARGIN, size))
+            window = Window(min(bands, size), min(bands + _MARGIN, size))
             buckets[_shape(model, pairs[i]), window].append(i)
         else:
             found[i] = _one_general(model, pairs[i], limits, bands)
@@ -83,7 +90,7 @@ def evaluate(
             for i, strengths in zip(chosen, strengths_i, strict=False):
                 size = len(models[i].hopping.site)
                 if _cuts_a_group(strengths.energy_pn, window, limits.degeneracy):
-                    wider = grid.Window(window.bands, min(2 * window.kept, size))
+                    wider = Window(window.bands, min(2 * window.kept, size))
                     buckets[shape, wider].append(i)
                 else:
                     found[i] = strengths
@@ -114,7 +121,7 @@ def _together(model: Model, pairs: grid.Pairs, batch_size: int) -> int:
     return max(1, min(batch_size, _LARGEST_BATCH // size))
 
 
-def _cuts_a_group(energy_pn, window: grid.Window, degeneracy: float) -> bool:
+def _cuts_a_group(energy_pn, window: Window, degeneracy: float) -> bool:
     """Whether somewhere a group of degenerate bands of the window goes on above those kept."""
     if window.kept == energy_pn.shape[1]:
         return False
@@ -122,23 +129,26 @@ def _cuts_a_group(energy_pn, window: grid.Window, degeneracy: float) -> bool:
     return bool(np.any(np.all(gap_pn <= degeneracy, axis=1)))
 
 
-def _two_centre(parts: list, limits: grid.Limits, window: grid.Window) -> list[Strengths]:
+def _two_centre(parts: list, limits: grid.Limits, window: Window) -> list[Strengths]:
     """Materials of one shape."""
-    prepared = [_sums(*part) for part in parts]
+    prepared = [_sums(*part, window.kept) for part in parts]
+    energies = jax.device_get([energy_pn for energy_pn, _ in prepared])
     count = max(len(pairs.q_q3) for _, pairs in parts)
+    rest = (np.int32(count), limits, window.bands)
     if len(parts) == 1:
-        squares = _kernel(_one, "window")(prepared[0], np.int32(count), limits, window)
-        return [_strengths(_cut(jax.device_get(squares), count))]
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *prepared)
-    squares = jax.device_get(_kernel(_many, "window")(stacked, np.int32(count), limits, window))
+        rows = [jax.device_get(_kernel(_one, "bands")(prepared[0][1], *rest))]
+    else:
+        stacked = jax.tree.map(lambda *x: jnp.stack(x), *(sums for _, sums in prepared))
+        energy_iqv, square_iqkvmn = jax.device_get(_kernel(_many, "bands")(stacked, *rest))
+        rows = zip(energy_iqv, square_iqkvmn, strict=True)
     return [
-        _strengths(_cut(grid.Squares(*(x[row] for x in squares)), len(pairs.q_q3)))
-        for row, (_, pairs) in enumerate(parts)
+        _strengths(_cut(grid.Squares(energy_pn, *row), len(pairs.q_q3)))
+        for energy_pn, row, (_, pairs) in zip(energies, rows, parts, strict=True)
     ]
 
 
-def _sums(model: Model, pairs: grid.Pairs) -> tuple:
-    """Everything of a material that the kernel takes: sums over its cells, on the device."""
+def _sums(model: Model, pairs: grid.Pairs, kept: int) -> tuple:
+    """All bands, and everything that the kernel takes: what one point needs, on the device."""
     electrons = two_centre.electrons(model.hopping, model.coupling, len(model.crystal.masses))
     slot_so = electrons.slot_so
     fields = [None if x is None else _padded(x, _CELL_PAD) for x in electrons[:-1]]
@@ -153,22 +163,24 @@ def _sums(model: Model, pairs: grid.Pairs) -> tuple:
     at_q = _kernel(grid.waves)(
         q_q3, _lattice_arrays(model, 2 * _CELL_PAD), _dipoles(model), only_field
     )
+    at_ends = _kernel(grid.two_centre_ends, ("kept", "is_polar"))
+    energy_pn, ends_p = at_ends(at_points, slot_so, kept, model.long_range is not None)
     numbers = (pairs.initial_k, _padded(pairs.final_qk, _Q_PAD))
-    return at_points, at_q, model.crystal.masses, slot_so, numbers
+    return energy_pn, (ends_p, at_q, model.crystal.masses, numbers)
 
 
-def _one(material: tuple, count, limits: grid.Limits, window: grid.Window) -> grid.Squares:
-    at_points, at_q, mass_s, slot_so, (initial_k, final_qk) = material
+def _one(material: tuple, count, limits: grid.Limits, bands: int):
+    ends_p, at_q, mass_s, (initial_k, final_qk) = material
     numbers = grid.Numbers(initial_k, final_qk, count)
-    return grid.two_centre_squares(at_points, at_q, mass_s, slot_so, numbers, limits, window)
+    return grid.two_centre_squares(ends_p, at_q, mass_s, numbers, limits, bands)
 
 
-def _many(stacked: tuple, count, limits: grid.Limits, window: grid.Window) -> grid.Squares:
-    return jax.vmap(lambda material: _one(material, count, limits, window))(stacked)
+def _many(stacked: tuple, count, limits: grid.Limits, bands: int):
+    return jax.vmap(lambda material: _one(material, count, limits, bands))(stacked)
 
 
 @cache
-def _kernel(function: Callable, static: str | None = None) -> Callable:
+def _kernel(function: Callable, static: str | tuple | None = None) -> Callable:
     """A function compiled; on a CPU in a third of the usual time.
 
     What these kernels do is in library calls; how their loops are compiled makes no difference

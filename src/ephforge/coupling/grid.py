@@ -81,13 +81,6 @@ class Numbers(NamedTuple):
     count: Int[Array, ""]
 
 
-class Window(NamedTuple):
-    """The lowest `bands` are wanted; couplings are taken among the lowest `kept`."""
-
-    bands: int
-    kept: int
-
-
 class Limits(NamedTuple):
     """Degeneracy tolerance and soft-mode energy, eV."""
 
@@ -146,25 +139,30 @@ def waves(
     return Waves(dynamical_qdd, field_qtcsoo, rigid_csoo, dipole_qsct)
 
 
+def two_centre_ends(
+    at_points: two_centre.Matrices, slot_so: Int[Array, "s o"], kept: int, is_polar: bool
+) -> tuple[Float[Array, "p a"], two_centre.Ends]:
+    """All bands at every point, and what its lowest `kept` bring to pairs."""
+    over_points = jax.vmap(two_centre.ends, (0, None, None, None))
+    return over_points(at_points, slot_so, kept, is_polar)
+
+
 def two_centre_squares(
-    at_points: two_centre.Matrices,
+    ends_p: two_centre.Ends,
     at_q: Waves,
     mass_s: Float[Array, " s"],
-    slot_so: Int[Array, "s o"],
     numbers: Numbers,
     limits: Limits,
-    window: Window,
-) -> Squares:
-    """|g|^2 of a two-centre model, the lowest bands.
+    bands: int,
+) -> tuple[Float[Array, "q v"], Float[Array, "q k v m n"]]:
+    """Phonon energies (eV) and shared |g|^2 (eV^2) of a two-centre model, the lowest bands.
 
     Args:
+      ends_p: of the points; their bands may be more than are wanted.
       numbers: of the pairs; as many q as `numbers.count` are computed, the rest stays zero.
     """
-    is_polar = at_q.dipole_qsct is not None
-    over_points = jax.vmap(two_centre.ends, (0, None, None, None))
-    energy_pn, ends_p = over_points(at_points, slot_so, window.kept, is_polar)
     sharing_pnn = jax.vmap(sharing, (0, None))(ends_p.energy_n, limits.degeneracy)
-    sharing_pnn = sharing_pnn[:, : window.bands]
+    sharing_pnn = sharing_pnn[:, :bands]
     pick = partial(jax.tree.map, lambda x: x[numbers.initial_k])
     initial_k, initial_sharing_knn = pick(ends_p), pick(sharing_pnn)
 
@@ -183,9 +181,9 @@ def two_centre_squares(
         return found[0].at[q].set(energy_v), found[1].at[q].set(square_kvmn)
 
     n_q, n_modes = at_q.dynamical_qdd.shape[:2]
-    shape = (n_q, len(numbers.initial_k), n_modes, window.bands, window.bands)
+    shape = (n_q, len(numbers.initial_k), n_modes, bands, bands)
     nothing = (jnp.zeros((n_q, n_modes)), jnp.zeros(shape))
-    return Squares(energy_pn, *jax.lax.fori_loop(0, numbers.count, at_one_q, nothing))
+    return jax.lax.fori_loop(0, numbers.count, at_one_q, nothing)
 
 
 def wannier_squares(
