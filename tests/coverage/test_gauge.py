@@ -16,6 +16,7 @@ from ephforge.core.realspace import (
 )
 from ephforge.core.units import HBAR2_PER_DALTON, MEV
 from ephforge.coupling.general_form import general_form
+from ephforge.coupling.loewdin import orthonormal
 from ephforge.coupling.maps import blocks
 from ephforge.coverage.gauge import displacements, real_space_coupling, shortest
 
@@ -149,3 +150,18 @@ def test_the_kernel_has_the_same_strength(kind):
         g_qk = np.fft.ifftn(boxed, axes=range(6), norm="forward").reshape(27, 27, 3, 3)
         expected = expected + np.sum(np.abs(g_qk) ** 2, axis=(2, 3)).T / m.crystal.masses[s]
     assert np.allclose(found, expected, rtol=1e-5)
+
+
+def test_the_orthonormal_model_folds_to_the_same_numbers():
+    """coupling.loewdin writes models of overlapping orbitals for other codes, at once."""
+    m = model(overlap=True, moving=True, field=True)
+    other = orthonormal(m, MESH)
+    chosen = displacements(m)
+    pairs = zip(
+        real_space_coupling(m, MESH, MESH, chosen),
+        real_space_coupling(other, MESH, MESH, chosen),
+        strict=True,
+    )
+    for (one, g), (two, expected) in pairs:
+        assert one == two
+        assert np.allclose(g, expected, atol=1e-12)
