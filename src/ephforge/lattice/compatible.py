@@ -11,7 +11,7 @@ HELD = {
     ),
     "emt2013": (
         "fcc", "hcp", "dhcp", "l1_2", "l1_0", "l1_1", "d0_22", "mopt2", "triangular_layer",
-        "cscl", "b19", "b11",
+        "cscl", "b19",
     ),
     "emt_rasmussen": (
         "fcc", "hcp", "dhcp", "l1_2", "l1_0", "l1_1", "d0_22", "mopt2", "triangular_layer",
