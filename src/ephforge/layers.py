@@ -60,7 +60,7 @@ PACKAGES = {
     "baselines": ("numpy", "scipy", "sklearn", "jaxtyping"),
     "model": ("numpy", "jax", "jaxtyping", "flax"),
     "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "matscipy", "spglib", "jaxtyping"),
-    "threecentre": ("numpy", "jaxtyping"),
+    "threecentre": ("numpy", "jaxtyping", "threadpoolctl"),
     "coupling": ("numpy", "jax", "jaxtyping"),
     "firstprinciples": ("numpy", "jaxtyping", "h5py"),
     "espresso": ("numpy", "jax", "jaxtyping", "ase", "spglib", "scipy"),

@@ -1,6 +1,7 @@
 """A synthetic material of the three-centre family: draw, solve, screen, write in real space."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import Crystal, Hopping, WannierCoupling
@@ -15,7 +16,7 @@ _SMALLEST_GAP = 0.1  # eV, of materials that fill their bands
 def build(
     generator: np.random.Generator, crystal: Crystal, mesh: tuple[int, int, int]
 ) -> tuple[Hopping, WannierCoupling, dict]:
-    """H(R), g(Rp, Re) and the drawn numbers of one material.
+    """H(R), g(Rp, Re) and the drawn numbers of one material, the same bits on every run.
 
     Args:
       crystal: one of those that `supports` accepts.
@@ -34,7 +35,9 @@ def build(
     for attempt in range(_ATTEMPTS):
         plan = draw(generator, crystal, mesh)
         try:
-            hopping, coupling, found = make(plan)
+            # sums are cut differently by more threads, and the last bits with them
+            with threadpool_limits(limits=1, user_api="blas"):
+                hopping, coupling, found = make(plan)
         except EphforgeError as error:
             reason = str(error)
             continue
