@@ -102,7 +102,7 @@ class Coupling(Section):
         0.5, description="share of two-centre materials whose levels feel their neighbours"
     )
     spin_orbit: Fraction = Field(0.1, description="share of two-centre materials with spin-orbit")
-    three_centre: Fraction = Field(0.2, description="share of materials of the three-centre kind")
+    three_centre: Fraction = Field(0.35, description="share of materials of the three-centre kind")
     metals: Fraction = Field(0.4, description="share wanted; where the bands allow it")
     semiconductors: Fraction = Field(
         0.4, description="share wanted, gap up to 3 eV; the rest are insulators"
