@@ -86,8 +86,9 @@ def accepted(shard):
 
 
 def command(monkeypatch, *arguments):
-    for name in ("JAX_PLATFORMS", "NPROC"):  # the command sets them; given back after the test
-        monkeypatch.setenv(name, "cpu" if name == "JAX_PLATFORMS" else "1")
+    for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # the command sets them; given back after the test
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     return CliRunner().invoke(app, ["regenerate", *map(str, arguments)])
 
 

@@ -21,9 +21,10 @@ def regenerate(
     From the seed, the options and the number of the material alone. Shards computed on a GPU
     differ by rounding: the lines say by how much.
     """
-    # before jax is imported: one thread, as a shard job has on a CPU
+    # before numpy and jax are imported: one thread, as Snakemake gives to a shard job; sums of
+    # several threads differ in their last bits
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["NPROC"] = "1"
+    os.environ |= dict.fromkeys(("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     from ephforge.audit.regenerate import regenerate as make_again
     from ephforge.core.errors import EphforgeError
 
