@@ -19,13 +19,13 @@ from ephforge.electrons.spectrum import energies, smallest_overlap
 _PARTS = ("overlap", "crystal_field", "spin_orbit")  # that a material may have, by its share
 
 ATTEMPTS = 6  # draws of one material, to get the kind of solid that it shall be
-# of all hopping, log-uniform; 1 is Harrison's. Half of this left the lowest four bands narrower (8 eV
-# in the median) than those of Si, C, SiC, AlAs and Al (12 to 26 eV)
+# of all hopping, log-uniform; 1 is Harrison's. Half of this left the lowest four bands narrower
+# (8 eV in the median) than those of Si, C, SiC, AlAs and Al (12 to 26 eV)
 SCALE = (0.7, 2.6)
 SMALLEST_OVERLAP = 0.3  # eigenvalue of S(k) on the mesh; a larger overlap is scaled down to it
 
 S_ENERGY = (-18.0, -9.0)  # eV, term values of s states
-SP_SPLITTING = (4.0, 9.0)  # eV, p above s
+SP_SPLITTING = (4.0, 14.0)  # eV, p above s
 EXCITED = (2.0, 8.0)  # eV, s* above p
 VALENCE_D = (-2.0, 5.0)  # eV, d above s, as in transition metals
 EMPTY_D = (5.0, 11.0)  # eV, d above p, as in semiconductors

@@ -40,7 +40,7 @@ GSP_RADIUS = (1.35, 1.8)  # r_c, in nearest-neighbour distances
 ONSET = 1.1  # in nearest-neighbour distances: the first shell is whole in every prototype
 CUTOFF = (1.5, 1.9)  # in nearest-neighbour distances: two shells, three in dense crystals
 
-OVERLAP_ENERGY = (10.0, 40.0)  # eV; S = -V / energy, as in extended Hueckel theory
+OVERLAP_ENERGY = (17.0, 70.0)  # eV; S = -V / energy, as in extended Hueckel theory
 FIELD = (0.1, 1.5)  # eV; attraction of four neighbours together, halved
 FIELD_SPREAD = (0.2, 1.0)
 FIELD_POWER = (3.0, 6.0)
