@@ -273,6 +273,7 @@ DAMAGES = {
     "split family": ("dataset", split_a_family, "split: family"),
     "split unknown": ("dataset", put("split", 0, "exam"), "split: 'exam', expected one of"),
     "wrong label": ("dataset", put("basis", 0, "sp9"), "000000: basis 'sp9', in"),
+    "wrong gap": ("dataset", put("gap", 0, 7.5), "000000: gap 7.5, in"),
     "doubled name": ("dataset", put("name", 1, "000000"), "name: not in order"),
     "shard number": ("dataset", put("shard", 0, 4), "shard: number 4 of 1 files"),
     "fingerprint": ("dataset", multiply("fingerprint", 0), "not the one that the dataset was made"),

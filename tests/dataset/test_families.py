@@ -62,3 +62,15 @@ def test_no_split_that_is_needed_is_empty(sizes, validation, test):
 def test_one_family_cannot_be_split(sizes):
     with pytest.raises(EphforgeError, match="needs 2"):
         split_families(sizes, 0.1, 0.2, np.random.default_rng(0))
+
+
+def test_parameter_sets_of_one_form_are_never_in_two_splits():
+    sets = ["emt", "emt2013", "emt_rasmussen", "emt_glass", "morse", "rgl"]
+    sizes = {f"{p}/{v}/{b}": 5 for p in PROTOTYPES for v in sets for b in ["s", "sp3"]}
+    split = split_families(sizes, 0.1, 0.2, np.random.default_rng(0))
+    assert split.keys() == sizes.keys()
+    for p in PROTOTYPES:
+        for b in ["s", "sp3"]:
+            assert len({split[f"{p}/{v}/{b}"] for v in sets[:4]}) == 1
+    with pytest.raises(EphforgeError, match="needs 2"):
+        split_families({"fcc/emt/s": 3, "fcc/emt2013/s": 4}, 0.1, 0.2, np.random.default_rng(0))

@@ -7,8 +7,8 @@ import numpy as np
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import read
-from ephforge.dataset.families import ASIDE, SPLITS
-from ephforge.dataset.index import FLAGS, SIZES, TEXTS, Index, read_index
+from ephforge.dataset.families import ASIDE, SPLITS, dealt_together
+from ephforge.dataset.index import FLAGS, NUMBERS, SIZES, TEXTS, Index, read_index
 from ephforge.dataset.rows import row_of
 
 
@@ -32,7 +32,7 @@ def _families(index: Index) -> Iterator[str]:
     parts: dict[str, set[str]] = {}
     for family, split in zip(index.columns["family"], index.splits, strict=True):
         if split != ASIDE:
-            parts.setdefault(str(family), set()).add(split)
+            parts.setdefault(dealt_together(str(family)), set()).add(split)
     for family, found in sorted(parts.items()):
         if len(found) > 1:
             yield f"split: family {family} is in {' and '.join(sorted(found))}, expected one"
@@ -58,5 +58,9 @@ def _against_shard(index: Index, number: int, shard: Path) -> Iterator[str]:
             found = index.columns[key][i]
             if type(found.item())(row.get(key, "" if key in TEXTS else 0)) != found:
                 yield f"{name}: {key} '{found}', in {shard} '{row.get(key)}'"
+        for key in NUMBERS:
+            found, there = float(index.columns[key][i]), float(row.get(key, "nan"))
+            if found != there and not (np.isnan(found) and np.isnan(there)):
+                yield f"{name}: {key} {found:g}, in {shard} {there:g}"
         if row["fingerprint"] != index.fingerprint_ib[i].tobytes():
             yield f"{name}: not the one that the dataset was made from ({shard})"

@@ -115,7 +115,8 @@ def _splits(card: dict) -> str:
         f"single materials, with validation share {options['validation_fraction']:g} and test "
         f"share {options['test_fraction']:g} of the materials, so that the test split holds "
         "combinations that training never saw; every prototype keeps a family for training where "
-        "it has two. The draw follows from the campaign seed. Materials with more than "
+        "it has two, and EMT's parameter sets count as one potential. The draw follows from the "
+        "campaign seed. Materials with more than "
         f"{options['largest_orbits']} orbits or {options['largest_modes']} modes are set aside: "
         "they are in the database, in no split that is learnt from.\n\n"
         + _table(("split", "materials", "families"), rows)
@@ -165,6 +166,11 @@ def _limits(card: dict) -> str:
         f"{', '.join(thin) or 'none'}.",
         f"{_percent(aside, accepted)} of the accepted materials are set aside for their size, so "
         "what is learnt from is more symmetric and smaller than the database.",
+        f"{card['polar']:,} accepted materials are polar. Layers are repeated along z, and the "
+        "dielectric constant of a polar one fills the space between them, too.",
+        f"{card['three_centre']:,} are of the three-centre kind. Their phonons have no dipole part "
+        "and they do not count as polar, although in compounds among them |g| at q != 0 holds "
+        "the dipole field of their own electrons.",
         "Crystals at rest, at zero temperature, harmonic: rejected for imaginary modes, not "
         f"repaired unless the card counts them as stabilised ({_stabilised(card)}).",
         "Potentials and hopping laws are models with drawn parameters; masses, lengths and "
