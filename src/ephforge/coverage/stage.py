@@ -75,8 +75,7 @@ def run(
     couplings = found_models, found_real
     log.info("%d synthetic models in real space", len(curves))
 
-    gaps = {model.name: gap(model, meshes[0]) for model in real_models}
-    distributions = _distributions(*maps) | _distributions(*couplings) | _gaps(index, gaps)
+    gaps = _gaps(index, {model.name: gap(model, meshes[0]) for model in real_models})
     bands = {key: curve_quantiles(_stack(curves, key)) for key in CURVES}
     record = {
         "provenance": provenance,
@@ -86,33 +85,47 @@ def run(
             "described": len(maps[0].names),
             "models": len(curves),
         },
+        **_findings(maps, couplings, gaps, options["neighbours"]),
+        "curves": {key: _curves_within(bands[key], real_curves, key) for key in CURVES},
+        "wall_seconds": time.perf_counter() - start,
+    }
+    facts = provenance | {"wall_seconds": record["wall_seconds"]}
+    _write_arrays(arrays, index, maps, couplings, bands, real_curves, facts)
+    write_record(metrics, record)
+
+
+def _write_arrays(
+    path: str, index: Index, maps, couplings, bands: dict, real_curves: dict, facts: dict
+) -> None:
+    facts |= {"levels": list(LEVELS), "real": maps[1].names, "real_models": list(real_curves)}
+    facts |= {"descriptors": [list(maps[0].table), list(couplings[0].table)]}
+    variables = _variables(maps, couplings, bands, real_curves)
+    meaning = "band gaps of all synthetic materials but metals"
+    variables["synthetic_gap"] = Variable(_synthetic_gaps(index), ("insulator",), "eV", meaning)
+    write(path, "coverage", variables, facts)
+
+
+def _listed(paths) -> list[str]:
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
+def _findings(maps, couplings, gaps: dict, neighbours: int) -> dict:
+    """Descriptors, their distributions, and where each real material lies."""
+    distributions = _distributions(*maps) | _distributions(*couplings) | gaps
+    return {
         "descriptors": {
             key: dict(zip(("unit", "is_log", "meaning"), facts, strict=True))
             for key, facts in (maps[0].table | couplings[0].table | GAP).items()
         },
         "distributions": distributions,
-        "curves": {
-            key: {
-                name: curve_within(bands[key], found.curves[key], FLOOR)
-                for name, found in real_curves.items()
-            }
-            for key in CURVES
-        },
-        "first_principles": _places(maps, couplings, distributions, options["neighbours"]),
-        "wall_seconds": time.perf_counter() - start,
+        "first_principles": _places(maps, couplings, distributions, neighbours),
     }
-    facts = provenance | {"wall_seconds": record["wall_seconds"], "levels": list(LEVELS)}
-    facts |= {"descriptors": [list(maps[0].table), list(couplings[0].table)]}
-    facts |= {"real": maps[1].names, "real_models": list(real_curves)}
-    variables = _variables(maps, couplings, bands, real_curves)
-    meaning = "band gaps of all synthetic materials but metals"
-    variables["synthetic_gap"] = Variable(_synthetic_gaps(index), ("insulator",), "eV", meaning)
-    write(arrays, "coverage", variables, facts)
-    write_record(metrics, record)
 
 
-def _listed(paths) -> list[str]:
-    return [paths] if isinstance(paths, str) else list(paths)
+def _curves_within(band, real_curves: dict[str, Spectra], key: str) -> dict[str, float]:
+    return {
+        name: curve_within(band, found.curves[key], FLOOR) for name, found in real_curves.items()
+    }
 
 
 def _distributions(synthetic: Described, real: Described) -> dict[str, dict]:
