@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from ephforge.core.errors import EphforgeError
 from ephforge.core.symmetry import reciprocal_operations
 from ephforge.core.units import BOHR
+from ephforge.core.wigner_seitz import count, images, weighted_list
 from ephforge.firstprinciples.epw_files import CrystalFile
 from ephforge.firstprinciples.epw_run import Mesh, Run
-from ephforge.core.wigner_seitz import count, images, weighted_list
 
 LARGEST = 24  # points in one direction of a mesh that is searched for
 _SHOWN = 4  # options named in a refusal
