@@ -23,20 +23,21 @@ def many():
     return draws(1000)
 
 
-def test_pairs_are_drawn_alike_and_no_other():
+def test_potentials_are_drawn_alike_then_their_types_and_no_other():
     few = {"prototypes": ["fcc", "rocksalt", "hcp"], "potentials": ["emt", "morse"]}
-    found = Counter((d.prototype.name, d.potential) for d in draws(500, variants=0.0, **few))
-    allowed = {(x, p) for x in few["prototypes"] for p in few["potentials"]}
-    allowed = {(x, p) for x, p in allowed if p in PROTOTYPES[x].potentials}
-    assert set(found) == allowed
-    assert len(allowed) == 5
-    assert min(found.values()) > 0.7 * 100
+    found = Counter((d.prototype.name, d.potential) for d in draws(600, variants=0.0, **few))
+    # the sets of EMT count half; EMT holds no rocksalt
+    expected = {("fcc", "emt"): 1 / 6, ("hcp", "emt"): 1 / 6}
+    expected |= {(x, "morse"): 2 / 9 for x in few["prototypes"]}
+    assert set(found) == set(expected)
+    for pair, share in expected.items():
+        assert abs(found[pair] / 600 - share) < 4 * (share * (1 - share) / 600) ** 0.5
 
 
-def test_whole_table_is_drawn(many):
-    found = {d.prototype.name for d in many}
-    drawable = {x for x, p in PROTOTYPES.items() if set(p.potentials) & set(OPTIONS["potentials"])}
-    assert found == drawable
+def test_every_potential_is_drawn_and_all_types_of_one(many):
+    assert {d.potential for d in many} == set(OPTIONS["potentials"])
+    held = {x for x, p in PROTOTYPES.items() if "keating" in p.potentials}
+    assert {d.prototype.name for d in draws(600, potentials=["keating"])} == held
 
 
 def test_reserved_materials_are_never_drawn(many):

@@ -1,5 +1,6 @@
 """Ordered and distorted variants: lower symmetry, same bonds, nothing lost."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -40,6 +41,27 @@ def test_ordered_variants_are_the_parent_once_species_are_forgotten(name):
         ]
         assert parent.space_group in numbers
         assert child.neighbour == pytest.approx(parent.neighbour)
+
+
+def test_an_ordered_variant_is_no_type_of_the_table():
+    """By its coordination: fcc in two colours, layer by layer, is L1_0, and so on."""
+    known = {shells(PROTOTYPES[name]) for name in ("l1_0", "l1_1", "l1_2", "mopt2")}
+    found = {shells(ordered(generator(seed), PROTOTYPES["fcc"])) for seed in range(60)}
+    assert not known & found
+
+
+def shells(prototype):
+    """Like and unlike nearest neighbours of each atom; species are called by how many there are."""
+    cell, positions = structure(prototype, 1.0)
+    steps = np.array(list(itertools.product((-2, -1, 0, 1, 2), repeat=3))) @ cell
+    away = np.linalg.norm(steps[:, None, None] + positions[None] - positions[:, None], axis=-1)
+    is_near = (away > 1e-6) & (away < 1.05 * prototype.neighbour)
+    species = np.array(prototype.species)
+    is_like = species[:, None] == species[None, :]
+    like, unlike = (is_near * part for part in (is_like, ~is_like))
+    counts = np.bincount(species)[species]
+    sums = (part.sum(axis=(0, 2)).tolist() for part in (like, unlike))
+    return tuple(sorted(zip(counts.tolist(), *sums, strict=True)))
 
 
 @pytest.mark.parametrize("name", ["diamond", "perovskite", "wurtzite", "mos2_layer", "rutile"])

@@ -67,22 +67,6 @@ def repeats(
     return tuple(int(n) for n in counts), is_periodic
 
 
-def _stress_by_differences(
-    cell_33: np.ndarray, positions_s3: np.ndarray, numbers_s: np.ndarray, potential: Potential
-) -> np.ndarray:
-    stress_33 = np.zeros((3, 3))
-    for c, d in itertools.combinations_with_replacement(range(3), 2):
-        for sign in (1, -1):
-            strain_33 = np.eye(3)
-            strain_33[c, d] += sign * _STRAIN_STEP / 2
-            strain_33[d, c] += sign * _STRAIN_STEP / 2
-            strained = (cell_33 @ strain_33, positions_s3 @ strain_33)
-            atoms, cells_m3 = supercell(*strained, numbers_s, potential)
-            value = atoms.get_potential_energy() / len(cells_m3)
-            stress_33[c, d] += sign * value / (2 * _STRAIN_STEP)
-    return stress_33 + np.triu(stress_33, 1).T
-
-
 def supercell(
     cell_33: Float[np.ndarray, "3 3"],
     positions_s3: Float[np.ndarray, "s 3"],

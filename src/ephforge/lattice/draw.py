@@ -20,7 +20,8 @@ from ephforge.lattice.variants import draw_variant
 _MASS_FACTOR = (0.8, 1.25)
 # A layer under pressure buckles at long wavelengths, whatever it is made of.
 _LEAST_LAYER_STRAIN = 1 / 3  # of the largest strain
-
+# How often a potential is drawn, others 1: EMT's sets of parameters are near relatives.
+_SHARE = {"emt": 0.5, "emt2013": 0.5, "emt_rasmussen": 0.5, "emt_glass": 0.5}
 
 _CARBON = 6  # its honeycomb is kept for first-principles tests
 
@@ -47,7 +48,7 @@ class Draft:
 
 
 def draw(seed: int, material: int, options: dict[str, Any]) -> Draft:
-    """Draw a material: first one of the pairs (structure type, potential), all alike.
+    """Draw a material: first a potential, then one of the structure types that it may hold.
 
     Args:
       seed, material: campaign seed and material number.
@@ -57,8 +58,10 @@ def draw(seed: int, material: int, options: dict[str, Any]) -> Draft:
       EphforgeError: no structure type is compatible with any of the potentials.
     """
     generator = numbered_generator(seed, material, "structure")
-    pairs = _pairs(options["prototypes"], options["potentials"])
-    name, potential = pairs[generator.integers(len(pairs))]
+    held = _held(options["prototypes"], options["potentials"])
+    share_p = np.array([_SHARE.get(potential, 1.0) for potential in held])
+    potential = list(held)[generator.choice(len(held), p=share_p / share_p.sum())]
+    name = held[potential][generator.integers(len(held[potential]))]
     prototype = draw_variant(generator, PROTOTYPES[name], potential, options["variants"])
     species_s = np.array(prototype.species)
     number_x = draw_species(generator, potential, int(species_s.max()) + 1)
@@ -71,14 +74,17 @@ def draw(seed: int, material: int, options: dict[str, Any]) -> Draft:
     return Draft(prototype, potential, number_x[species_s], mass_x[species_s], parameters, strain)
 
 
-def _pairs(prototypes: list[str], potentials: list[str]) -> list[tuple[str, str]]:
-    found = [
-        (name, potential)
-        for name, entry in PROTOTYPES.items()
-        if name in prototypes
-        for potential in sorted(entry.potentials)
-        if potential in potentials
-    ]
+def _held(prototypes: list[str], potentials: list[str]) -> dict[str, list[str]]:
+    """The structure types that each potential may hold."""
+    found = {
+        potential: [
+            name
+            for name, entry in PROTOTYPES.items()
+            if name in prototypes and potential in entry.potentials
+        ]
+        for potential in sorted(set(potentials))
+    }
+    found = {potential: names for potential, names in found.items() if names}
     if not found:
         raise EphforgeError(
             f"lattice: none of the prototypes {', '.join(prototypes)} goes with any of the "

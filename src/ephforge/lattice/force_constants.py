@@ -16,11 +16,14 @@ from jaxtyping import Float, Int
 from ephforge.core.realspace import ForceConstants, LongRange
 from ephforge.lattice.asap import Potential, forces, supercell
 from ephforge.lattice.forces import FORMULAS, energy_and_forces, species_of
-from ephforge.lattice.rejection import NOT_FINITE, RESIDUAL_FORCES, Rejected
+from ephforge.lattice.rejection import NOT_FINITE, RESIDUAL_FORCES, SHELL_AT_CUTOFF, Rejected
 from ephforge.phonons.sum_rules import acoustic, permutation_symmetric
 
 SMALLEST_SUPERCELL = 4  # cells along each vector, whatever the reach of the potential
 RESIDUAL_FORCE = 1e-6  # eV/angstrom; symmetry makes forces vanish in every structure type
+_WIDER = 3  # times the step, a second time, to see whether the step matters
+_STEP_TOLERANCE = 1e-3  # of the largest force constant
+_ANHARMONIC = 60.0  # 1/angstrom^2; what fourth derivatives add to that
 _TIE = 1e-4  # angstrom; images closer than this to the shortest share the pair
 _NO_FORCE = 1e-9  # eV/angstrom^2; cells where every entry is smaller are left out
 
@@ -55,6 +58,8 @@ def force_constants(
         return found, polar
     atoms, cells_m3 = supercell(cell_33, positions_s3, numbers_s, potential, SMALLEST_SUPERCELL)
     phi_mtdsc = finite_differences(atoms, len(numbers_s), displacement)
+    wider_mtdsc = finite_differences(atoms, len(numbers_s), _WIDER * displacement)
+    _check_step(phi_mtdsc, wider_mtdsc, displacement)
     counts = tuple(int(n) for n in cells_m3.max(axis=0) + 1)
     folded = fold(phi_mtdsc.transpose(0, 3, 4, 1, 2), cells_m3, cell_33, positions_s3, counts)
     return acoustic(permutation_symmetric(folded)), None
@@ -105,6 +110,13 @@ def fold(
     has_force_r = np.abs(phi_rsctd).max(axis=(1, 2, 3, 4)) > _NO_FORCE
     kept = has_force_r | np.all(cells_r3 == 0, axis=1)
     return ForceConstants(cells_r3[kept], phi_rsctd[kept])
+
+
+def _check_step(phi_mtdsc: np.ndarray, wider_mtdsc: np.ndarray, displacement: float) -> None:
+    """A shell of neighbours at a cutoff jumps in and out: differences that hang on the step."""
+    change = np.max(np.abs(phi_mtdsc - wider_mtdsc)) / np.max(np.abs(phi_mtdsc))
+    if change > _STEP_TOLERANCE + _ANHARMONIC * displacement**2:
+        raise Rejected(SHELL_AT_CUTOFF, f"force constants change by {change:.1e} with the step")
 
 
 def _check(values: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from ase.geometry.minkowski_reduction import minkowski_reduce
 
 from ephforge.core.symmetry import Operations, operations
 from ephforge.lattice.freedom import freedom
+from ephforge.lattice.prototype_table import PROTOTYPES
 from ephforge.lattice.prototypes import Prototype, structure
 
 _MOST_ATOMS = 6
@@ -87,7 +88,11 @@ def _deformed(
 
 
 def ordered(generator: np.random.Generator, parent: Prototype) -> Prototype:
-    """One species of the parent replaced by two, ordered in a supercell of two cells or more."""
+    """One species of the parent replaced by two, ordered in a supercell of two cells or more.
+
+    What would be another type of the table, like L1_0 from fcc, is not a variant: under the
+    parent's name it would be learnt from while the type itself is kept for the test.
+    """
     cell_33, positions_s3 = structure(parent, 1.0)
     species_s = np.array(parent.species)
     for _ in range(_TRIALS):
@@ -107,9 +112,19 @@ def ordered(generator: np.random.Generator, parent: Prototype) -> Prototype:
         lower = _variant(
             parent, cell, positions[order], species[order], "ordered", (parent.charges[split],)
         )
-        if lower is not None:
+        if lower is not None and not _is_in_the_table(lower):
             return lower
     return parent
+
+
+def _is_in_the_table(found: Prototype) -> bool:
+    """Whether a type has the same space group and as many atoms of as many species."""
+    return _outline(found) in {_outline(known) for known in PROTOTYPES.values()}
+
+
+def _outline(prototype: Prototype) -> tuple:
+    counts = np.bincount(prototype.species)
+    return prototype.space_group, prototype.is_layer, tuple(sorted(counts.tolist()))
 
 
 def _variant(
