@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from analytic import springs, zincblende
+from kernel_coupling import complex_g
 
 from ephforge.coupling import two_centre
 from ephforge.coupling.degeneracy import shared_square, sharing
@@ -65,7 +66,7 @@ def strengths(material, k, q, generator=None):
     field = bloch_sum(jnp.asarray(q, float), electrons.cells_r3, electrons.field_rtcsoo)
     rigid = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
     wave = two_centre.wave(waves_vsc, field, rigid, None)
-    g_vmn = two_centre.couple(pair[0][1], pair[1][1], wave)
+    g_vmn = complex_g(pair[0][1], pair[1][1], wave)
     shares = [sharing(e, TOLERANCE) for e in (energy_v, pair[1][0], pair[0][0])]
     return np.asarray(shared_square(g_vmn, *shares)), np.abs(g_vmn) ** 2, shares
 
@@ -122,7 +123,7 @@ def test_precision_follows_the_input(material, real, full):
     waves_vsc = displacements(energy_v, polarisation_vd, mass_s, SOFT)
     field = bloch_sum(jnp.zeros(3, real), electrons.cells_r3, electrons.field_rtcsoo)
     rigid = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
-    g_vmn = two_centre.couple(ends, ends, two_centre.wave(waves_vsc, field, rigid, None))
+    g_vmn = complex_g(ends, ends, two_centre.wave(waves_vsc, field, rigid, None))
     share = sharing(energy_n, TOLERANCE)
     kept = shared_square(g_vmn, sharing(energy_v, TOLERANCE), share, share)
     assert (g_vmn.dtype, g_vmn.shape) == (full, (6, 8, 8))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 from analytic import TRANSVERSE, springs, zincblende
+from kernel_coupling import complex_g
 
 from ephforge.core.kpoints import mesh_indices
 from ephforge.core.realspace import (
@@ -67,7 +68,7 @@ def kernel(material: Model, k, q, displacement_sc):
         )
         for p in (k, k + q)
     )
-    g_mn = np.asarray(two_centre.couple(initial, final, wave))[0]
+    g_mn = np.asarray(complex_g(initial, final, wave))[0]
     return np.asarray(initial_n), np.asarray(final_m), g_mn, (initial, final)
 
 

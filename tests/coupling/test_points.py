@@ -11,7 +11,7 @@ from ephforge.core.netcdf import read
 from ephforge.core.realspace import Model, read_model
 from ephforge.coupling import grid
 from ephforge.coupling.batch import evaluate
-from ephforge.coupling.points import at_points, magnitudes
+from ephforge.coupling.points import Lists, at_points, magnitudes
 from ephforge.electrons.hopping import assemble
 
 POLAR = Path(__file__).parents[2] / "resources" / "first_principles" / "sic_4.nc"
@@ -35,7 +35,7 @@ def polar():
 
 
 def _all(model, k, q, limits=LIMITS):
-    parts = list(magnitudes(model, k, q, limits))
+    parts = list(magnitudes(model, Lists(k, q), limits))
     rest = (np.concatenate([getattr(p, name) for p in parts]) for name in parts[0]._fields[1:])
     return type(parts[0])(parts[0].energy_k, *rest)
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from analytic import Chain, Dimers, as_wannier, hopping_law, springs, zincblende
+from kernel_coupling import complex_g
 
 from ephforge.core.kpoints import mesh_indices
 from ephforge.core.realspace import Crystal, Model
@@ -46,7 +47,7 @@ def kernel(material: Model, k, q, waves_vsc):
         for p in (k, k + q)
     ]
     wave = two_centre.wave(jnp.asarray(waves_vsc, complex), None, None, None)
-    return pair[0][0], pair[1][0], two_centre.couple(pair[0][1], pair[1][1], wave)
+    return pair[0][0], pair[1][0], complex_g(pair[0][1], pair[1][1], wave)
 
 
 def supercell_hamiltonian(crystal: Crystal, move_ls3, law):

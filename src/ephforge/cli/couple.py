@@ -78,21 +78,19 @@ def _compute(model, k_k3, q_q3, degeneracy: float, soft_mode: float):
     from tqdm import tqdm
 
     from ephforge.core.units import MEV
-    from ephforge.coupling.batch import keep_compiled_kernels
     from ephforge.coupling.grid import Limits
-    from ephforge.coupling.points import magnitudes
+    from ephforge.coupling.points import Lists, magnitudes
 
-    keep_compiled_kernels()
     n_bands, n_modes = len(model.hopping.site), 3 * len(model.crystal.numbers)
     n_q, n_k = len(q_q3), len(k_k3)
     initial_kn = np.empty((n_k, n_bands))
     final_qkm = np.empty((n_q, n_k, n_bands))
     frequency_qv = np.empty((n_q, n_modes))
     magnitude_qkvmn = np.empty((n_q, n_k, n_modes, n_bands, n_bands), dtype=np.float32)
-    first = 0
+    first, limits = 0, Limits(degeneracy / MEV, soft_mode / MEV)
     # no bar where nobody watches
     with tqdm(total=n_q, unit="q", disable=None) as bar:
-        for part in magnitudes(model, k_k3, q_q3, Limits(degeneracy / MEV, soft_mode / MEV)):
+        for part in magnitudes(model, Lists(k_k3, q_q3), limits):
             last = first + len(part.frequency_q)
             initial_kn[:] = part.energy_k
             final_qkm[first:last] = part.energy_kq

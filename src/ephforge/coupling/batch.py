@@ -1,16 +1,10 @@
-"""Runs the kernels over many materials, with few shapes, so that few kernels are compiled.
+"""Runs the kernels over many materials: which of them go together, and with how many bands.
 
-Lists of cells and of q are padded to powers of two, and sums over cells have kernels of their own,
-small ones: the large one depends on (atoms, orbitals, what the model has, bands) only.  A CPU
-takes one material at a time; an accelerator takes many of a shape together.  Compiled kernels
-persist between processes.  A material's numbers depend neither on its batch nor on its padding.
+A CPU takes one material at a time; an accelerator takes many of a shape together (arrays.py).
+A material's numbers depend neither on its batch nor on its padding.
 """
 
-import os
 from collections import defaultdict
-from collections.abc import Callable
-from functools import cache, partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -19,22 +13,22 @@ import numpy as np
 from jaxtyping import Float
 
 from ephforge.core.realspace import Model, TwoCentreCoupling
-from ephforge.coupling import grid, longrange, two_centre
+from ephforge.coupling import grid, two_centre, two_centre_grid
+from ephforge.coupling.arrays import (
+    Q_PAD,
+    compiled,
+    keep_compiled_kernels,
+    padded,
+    padded_length,
+    two_centre_arrays,
+)
+from ephforge.coupling.source import GeneralSource, Stream, TwoCentreSource
 
-_CELL_PAD = 64  # cells; longer lists are padded to powers of two
-_Q_PAD = 64
-_COARSE_PAD = 16  # cells of a general coupling; longer lists are padded to multiples
-_WAVE_PAD = 128  # reciprocal vectors of the dipole sums
-_FAR = 1e6  # of a reciprocal vector that only pads: the sums leave it out
 # bands taken along above the window, so that it cuts no group of degenerate ones; where one is
 # longer still the material is computed again with more
 _MARGIN = 4
-_QUICK = {
-    "xla_cpu_use_fusion_emitters": "False",
-    "xla_backend_optimization_level": "1",
-    "xla_cpu_parallel_codegen_split_count": "1",
-}
 _LARGEST_BATCH = 2**28  # complex numbers of H, S, A, B of the materials taken together: 4 GB
+_LARGEST_ROOM = 2**24  # bytes of |g| that one call computes, on a CPU
 
 
 class Window(NamedTuple):
@@ -97,19 +91,12 @@ def evaluate(
     return [found[i] for i in range(len(models))]
 
 
-def keep_compiled_kernels() -> None:
-    """Keep compiled kernels in $EPHFORGE_CACHE, by default ~/.cache/ephforge/jax."""
-    default = Path.home() / ".cache" / "ephforge" / "jax"
-    jax.config.update("jax_compilation_cache_dir", os.environ.get("EPHFORGE_CACHE", str(default)))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-
-
 def _shape(model: Model, pairs: grid.Pairs) -> tuple:
     """What decides which kernel runs."""
     hopping, coupling = model.hopping, model.coupling
     slot_so = two_centre.slots(hopping.site, len(model.crystal.masses))
     parts = (hopping.overlap, coupling.crystal_field, coupling.basis_derivative, model.long_range)
-    points = (len(pairs.points_p3), len(pairs.initial_k), _length(len(pairs.q_q3), _Q_PAD))
+    points = (len(pairs.points_p3), len(pairs.initial_k), padded_length(len(pairs.q_q3), Q_PAD))
     return slot_so.shape, len(hopping.site), tuple(x is None for x in parts), points
 
 
@@ -131,139 +118,59 @@ def _cuts_a_group(energy_pn, window: Window, degeneracy: float) -> bool:
 
 def _two_centre(parts: list, limits: grid.Limits, window: Window) -> list[Strengths]:
     """Materials of one shape."""
-    prepared = [_sums(*part, window.kept) for part in parts]
-    energies = jax.device_get([energy_pn for energy_pn, _ in prepared])
-    count = max(len(pairs.q_q3) for _, pairs in parts)
-    rest = (np.int32(count), limits, window.bands)
     if len(parts) == 1:
-        rows = [jax.device_get(_kernel(_one, "bands")(prepared[0][1], *rest))]
-    else:
-        stacked = jax.tree.map(lambda *x: jnp.stack(x), *(sums for _, sums in prepared))
-        energy_iqv, square_iqkvmn = jax.device_get(_kernel(_many, "bands")(stacked, *rest))
-        rows = zip(energy_iqv, square_iqkvmn, strict=True)
+        return [_one_two_centre(*parts[0], limits, window)]
+    prepared = [two_centre_arrays(*part, window.kept) for part in parts]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *(arrays[1:] for arrays in prepared))
+    mass_is = np.stack([model.crystal.masses for model, _ in parts])
+    final_iqk = np.stack([padded(pairs.final_qk, Q_PAD) for _, pairs in parts])
+    count = max(len(pairs.q_q3) for _, pairs in parts)
+    wanted = grid.Wanted(window.bands)
+    room = wanted.room(final_iqk.shape[1], len(parts[0][1].initial_k), 3 * mass_is.shape[1])
+    g_ixkvmn = jax.device_get(
+        compiled(_many, ("wanted",))(
+            *stacked,
+            mass_is,
+            parts[0][1].initial_k,
+            final_iqk,
+            np.int32(count),
+            limits,
+            room,
+            wanted=wanted,
+        )
+    )
+    energies = jax.device_get(
+        [(energy_pn, at_q.modes.energy_qv) for energy_pn, _, at_q in prepared]
+    )
     return [
-        _strengths(_cut(grid.Squares(energy_pn, *row), len(pairs.q_q3)))
-        for energy_pn, row, (_, pairs) in zip(energies, rows, parts, strict=True)
+        Strengths(energy_pn, energy_qv[: len(q)], g_xkvmn[: len(q)].transpose(3, 4, 2, 1, 0))
+        for (energy_pn, energy_qv), g_xkvmn, q in zip(
+            energies, g_ixkvmn, (pairs.q_q3 for _, pairs in parts), strict=True
+        )
     ]
 
 
-def _sums(model: Model, pairs: grid.Pairs, kept: int) -> tuple:
-    """All bands, and everything that the kernel takes: what one point needs, on the device."""
-    electrons = two_centre.electrons(model.hopping, model.coupling, len(model.crystal.masses))
-    slot_so = electrons.slot_so
-    fields = [None if x is None else _padded(x, _CELL_PAD) for x in electrons[:-1]]
-    electrons = two_centre.Electrons(*fields, slot_so)
-    q_q3 = _padded(pairs.q_q3, _Q_PAD)
-    at_points = _kernel(grid.bloch_matrices)(pairs.points_p3, electrons._replace(field_rtcsoo=None))
-    only_field = electrons._replace(
-        energy_rab=None, overlap_rab=None, gradient_rcab=None, basis_rcab=None
-    )
-    if electrons.field_rtcsoo is None:
-        only_field = only_field._replace(cells_r3=None)
-    at_q = _kernel(grid.waves)(
-        q_q3, _lattice_arrays(model, 2 * _CELL_PAD), _dipoles(model), only_field
-    )
-    at_ends = _kernel(grid.two_centre_ends, ("kept", "is_polar"))
-    energy_pn, ends_p = at_ends(at_points, slot_so, kept, model.long_range is not None)
-    numbers = (pairs.initial_k, _padded(pairs.final_qk, _Q_PAD))
-    return energy_pn, (ends_p, at_q, model.crystal.masses, numbers)
+def _many(ends_ip, at_iq, mass_is, initial_k, final_iqk, count, limits, room_xkvmn, wanted):
+    def one(ends_p, at_q, mass_s, final_qk):
+        start = jnp.zeros_like(count)
+        numbers = grid.Numbers(initial_k, final_qk, start, count, start)
+        return two_centre_grid.couplings(ends_p, at_q, mass_s, numbers, limits, wanted, room_xkvmn)
+
+    return jax.vmap(one)(ends_ip, at_iq, mass_is, final_iqk)
 
 
-def _one(material: tuple, count, limits: grid.Limits, bands: int):
-    ends_p, at_q, mass_s, (initial_k, final_qk) = material
-    numbers = grid.Numbers(initial_k, final_qk, count)
-    return grid.two_centre_squares(ends_p, at_q, mass_s, numbers, limits, bands)
-
-
-def _many(stacked: tuple, count, limits: grid.Limits, bands: int):
-    return jax.vmap(lambda material: _one(material, count, limits, bands))(stacked)
-
-
-@cache
-def _kernel(function: Callable, static: str | tuple | None = None) -> Callable:
-    """A function compiled; on a CPU in a third of the usual time.
-
-    What these kernels do is in library calls; how their loops are compiled makes no difference
-    that can be measured.
-    """
-    options = _QUICK if jax.default_backend() == "cpu" else None
-    return jax.jit(function, static_argnames=static, compiler_options=options)
+def _one_two_centre(
+    model: Model, pairs: grid.Pairs, limits: grid.Limits, window: Window
+) -> Strengths:
+    wanted = grid.Wanted(window.bands)
+    return _collected(TwoCentreSource(model, limits, wanted, window.kept).at(pairs))
 
 
 def _one_general(model: Model, pairs: grid.Pairs, limits: grid.Limits, bands: int) -> Strengths:
-    """A general model; long lists of q are filled up with the last one to whole chunks."""
-    n_q = len(pairs.q_q3)
-    missing = -n_q % grid.Q_CHUNK if n_q > grid.Q_CHUNK else 0
-    filled = pairs._replace(
-        q_q3=np.concatenate([pairs.q_q3, np.repeat(pairs.q_q3[-1:], missing, axis=0)]),
-        final_qk=np.concatenate([pairs.final_qk, np.repeat(pairs.final_qk[-1:], missing, axis=0)]),
-    )
-    squares = jax.device_get(_one_wannier(*_wannier_arrays(model), filled, limits, bands))
-    return _strengths(_cut(squares, n_q))
+    wanted = grid.Wanted(min(bands, len(model.hopping.site)))
+    return _collected(GeneralSource(model, limits, wanted, pairs.meshes).at(pairs))
 
 
-def _cut(squares: grid.Squares, n_q: int) -> grid.Squares:
-    return squares._replace(
-        energy_qv=squares.energy_qv[:n_q], square_qkvmn=squares.square_qkvmn[:n_q]
-    )
-
-
-@partial(jax.jit, static_argnames="bands")
-def _one_wannier(electrons, lattice, dipoles, pairs, limits, bands) -> grid.Squares:
-    return grid.wannier_squares(electrons, lattice, dipoles, pairs, limits, bands)
-
-
-def _strengths(squares: grid.Squares) -> Strengths:
-    g_mnvkq = np.sqrt(np.asarray(squares.square_qkvmn).transpose(3, 4, 2, 1, 0))
-    return Strengths(np.asarray(squares.energy_pn), np.asarray(squares.energy_qv), g_mnvkq)
-
-
-def _lattice_arrays(model: Model, smallest: int) -> grid.Lattice:
-    constants = model.force_constants
-    return grid.Lattice(
-        _padded(constants.cells, smallest), _padded(constants.phi, smallest), model.crystal.masses
-    )
-
-
-def _wannier_arrays(model: Model):
-    hopping, coupling = model.hopping, model.coupling
-    phonon_cells, electron_cells = coupling.phonon_cells, coupling.electron_cells
-    missing = [-len(cells) % _COARSE_PAD for cells in (phonon_cells, electron_cells)]
-    g = np.asarray(coupling.g, complex)
-    if any(missing):
-        g = np.pad(g, [(0, missing[0]), (0, 0), (0, 0), (0, missing[1]), (0, 0), (0, 0)])
-    electrons = grid.Wannier(
-        _padded(hopping.cells, _CELL_PAD),
-        _padded(np.asarray(hopping.energy, complex), _CELL_PAD),
-        np.pad(phonon_cells, ((0, missing[0]), (0, 0))),
-        np.pad(electron_cells, ((0, missing[1]), (0, 0))),
-        g,
-        hopping.site,
-    )
-    return electrons, _lattice_arrays(model, 2 * _CELL_PAD), _dipoles(model)
-
-
-def _dipoles(model: Model) -> longrange.DipoleSum | None:
-    """The dipole sums with their reciprocal vectors padded by some that do not count."""
-    if model.long_range is None:
-        return None
-    dipoles = longrange.dipole_sum(model.long_range, model.crystal)
-
-    def longer(waves):
-        vector_g3 = np.asarray(waves.vector_g3)
-        missing = _length(len(vector_g3), _WAVE_PAD) - len(vector_g3)
-        filled = np.pad(vector_g3, ((0, missing), (0, 0)), constant_values=_FAR)
-        return waves._replace(vector_g3=filled)
-
-    return dipoles._replace(lattice=longer(dipoles.lattice), coupling=longer(dipoles.coupling))
-
-
-def _length(count: int, smallest: int) -> int:
-    """A power of two not below count and smallest."""
-    return max(smallest, 1 << (count - 1).bit_length())
-
-
-def _padded(values_r, smallest: int):
-    """Zeros appended to the first axis, up to a power of two not below the smallest."""
-    missing = _length(len(values_r), smallest) - len(values_r)
-    return np.pad(values_r, [(0, missing)] + [(0, 0)] * (values_r.ndim - 1))
+def _collected(found: Stream) -> Strengths:
+    g_qkvmn = found.all_q(_LARGEST_ROOM)
+    return Strengths(found.energy_pn, found.energy_qv, g_qkvmn.transpose(3, 4, 2, 1, 0))

@@ -5,8 +5,12 @@ such neighbours.  The sum of |g|^2 over groups of final bands, initial bands and
 not depend on the basis chosen inside them, and an equal share of it is given to each state.
 """
 
+from functools import partial
+
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
+
+from ephforge.coupling.products import apart, real_product
 
 
 def sharing(
@@ -17,6 +21,11 @@ def sharing(
     group_n = jnp.cumsum(is_new_n)
     same_nn = (group_n[:, None] == group_n[None, :]).astype(energy_n.dtype)
     return same_nn / jnp.sum(same_nn, axis=1, keepdims=True)
+
+
+def is_shared(energy_n: Float[Array, " n"], tolerance: float | Float[Array, ""]) -> Bool[Array, ""]:
+    """Whether any two neighbours belong to one group."""
+    return jnp.any(jnp.diff(energy_n) <= tolerance)
 
 
 def shared_square(
@@ -31,5 +40,18 @@ def shared_square(
     columns of initial_ny, or afterwards.
     """
     square_vmn = jnp.real(g_vmn) ** 2 + jnp.imag(g_vmn) ** 2
-    shared_vxy = final_xm @ (square_vmn @ initial_ny)
-    return jnp.tensordot(modes_vv, shared_vxy, axes=1)
+    return averaged(square_vmn, modes_vv, final_xm, initial_ny)
+
+
+def averaged(
+    square_vmn: Float[Array, "v m n"],
+    modes_vv: Float[Array, "v v"],
+    final_xm: Float[Array, "x m"],
+    initial_ny: Float[Array, "n y"],
+    is_wanted: Bool[Array, ""] | bool = True,
+) -> Float[Array, "v x y"]:
+    """The averages of `shared_square`, of |g|^2; is_wanted as in `products.apart`."""
+    step = partial(apart, is_wanted, real_product)
+    shared_vxy = step(step(final_xm, square_vmn), initial_ny)
+    flat_vz = real_product(modes_vv, shared_vxy.reshape(len(modes_vv), -1))
+    return flat_vz.reshape(shared_vxy.shape)

@@ -1,8 +1,10 @@
-"""|g|^2 of one material over many pairs (k, q): the loop over q, the same for both couplings.
+"""|g| or g of one material over many pairs (k, q): the loop over q, the same for both couplings.
 
 Pairs are given by number on one list of points, so that k+q costs a look-up and no second
-diagonalisation.  Memory is that of a chunk of q; see `jax.lax.map`.  Points off a mesh:
-points.py.
+diagonalisation.  What the two couplings differ in is how they get from a q to the change of H
+between the bands of a pair (two_centre_grid.py, wannier_grid.py); turning displacements into modes,
+squaring and averaging over degenerate states are here.  Which q go through the loop together, and
+points off a mesh: points.py.
 """
 
 from collections.abc import Callable
@@ -12,25 +14,34 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Inexact, Int
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from ephforge.core.kpoints import mesh_points, sum_index
-from ephforge.coupling import longrange, two_centre, wannier
-from ephforge.coupling.degeneracy import shared_square, sharing
-from ephforge.coupling.matrix_elements import band_coupling, displacements
-from ephforge.electrons.bloch import bloch_sum, eigenpairs
-from ephforge.phonons.modes import modes
+from ephforge.coupling.degeneracy import averaged, is_shared, sharing
+from ephforge.coupling.matrix_elements import displacements, in_modes
+from ephforge.coupling.products import Parts, apart, square, whole
 
-Q_CHUNK = 8  # q points at once in the general coupling: its first step reads all g once for them
+_LONGEST_BLOCK = 512  # k at once, so that what passes between two steps stays in the caches
+_SHORTEST_BLOCK = 64
 
 
 class Pairs(NamedTuple):
-    """Pairs (k, q): initial_k and final_kq are numbers on the list of points of k and k+q."""
+    """Pairs (k, q): initial_k and final_kq are numbers on the list of points of k and k+q.
+
+    Attributes:
+      meshes: of k (all its points, in order) and of q (any of them); None for lists of points.
+    """
 
     points_p3: Float[Array, "p 3"]
     initial_k: Int[Array, " k"]
     final_qk: Int[Array, "q k"]
     q_q3: Float[Array, "q 3"]
+    meshes: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+
+    @property
+    def k_k3(self) -> Float[Array, "k 3"]:
+        """The points k."""
+        return self.points_p3[self.initial_k]
 
 
 class Lattice(NamedTuple):
@@ -41,44 +52,25 @@ class Lattice(NamedTuple):
     mass_s: Float[Array, " s"]
 
 
-class Wannier(NamedTuple):
-    """Electrons of a general model: H_ab(R) (eV), g[Rp, s,c, Re, a,b] (eV/angstrom), atoms."""
+class Modes(NamedTuple):
+    """Phonons at every q: energies (eV), polarisations (`phonons.modes.modes`)."""
 
-    cells_h3: Int[Array, "h 3"]
-    energy_hab: Complex[Array, "h a a"]
-    phonon_cells_p3: Int[Array, "p 3"]
-    electron_cells_r3: Int[Array, "r 3"]
-    g_pscrab: Complex[Array, "p s 3 r a a"]
-    site_a: Int[Array, " a"]
-
-
-class Waves(NamedTuple):
-    """A two-centre model at every q, before modes are known; None where it has no such part.
-
-    Attributes:
-      dynamical_qdd: eV/(angstrom^2 dalton).
-      field_qtcsoo, rigid_csoo: crystal field, X(q) and sum_t X^t(0), eV/angstrom.
-      dipole_qsct: field of dipole waves at every atom t, eV/angstrom.
-    """
-
-    dynamical_qdd: Complex[Array, "q d d"]
-    field_qtcsoo: Complex[Array, "q t 3 s o o"] | None
-    rigid_csoo: Inexact[Array, "3 s o o"] | None
-    dipole_qsct: Complex[Array, "q s 3 t"] | None
-
-    def couplings(self, q) -> tuple:
-        """The last three at one q, as `two_centre.wave` takes them."""
-        field_tcsoo = None if self.field_qtcsoo is None else self.field_qtcsoo[q]
-        dipole_sct = None if self.dipole_qsct is None else self.dipole_qsct[q]
-        return field_tcsoo, self.rigid_csoo, dipole_sct
+    energy_qv: Float[Array, "q v"]
+    polarisation_qvd: Complex[Array, "q v d"]
 
 
 class Numbers(NamedTuple):
-    """Pairs by number: points of k and of k+q; how many q, of the rows of final_qk, count."""
+    """Pairs by number: points of k and of k+q.
+
+    Computed are `count` q from the one numbered `first`, in the rows of the result from `row` on;
+    its other rows stay as they were.
+    """
 
     initial_k: Int[Array, " k"]
     final_qk: Int[Array, "q k"]
+    first: Int[Array, ""]
     count: Int[Array, ""]
+    row: Int[Array, ""]
 
 
 class Limits(NamedTuple):
@@ -88,12 +80,35 @@ class Limits(NamedTuple):
     soft_mode: float
 
 
-class Squares(NamedTuple):
-    """Bands at the points (eV), phonon energies (eV), shared |g|^2 (eV^2)."""
+class Wanted(NamedTuple):
+    """What comes out: the lowest `bands`, and g itself or |g| averaged over degenerate states.
 
-    energy_pn: Float[Array, "p n"]
-    energy_qv: Float[Array, "q v"]
-    square_qkvmn: Float[Array, "q k v m n"]
+    In single precision the eigenproblems, and sums over cells, are still in double.
+    """
+
+    bands: int
+    is_complex: bool = False
+    is_single: bool = False
+
+    @property
+    def kind(self):
+        """Type of the elements."""
+        if self.is_complex:
+            return jnp.complex64 if self.is_single else jnp.complex128
+        return jnp.float32 if self.is_single else jnp.float64
+
+    def room(self, n_q: int, n_k: int, n_modes: int) -> Inexact[Array, "q k v m n"]:
+        """An array for the result of so many q, k and modes."""
+        return jnp.zeros((n_q, n_k, n_modes, self.bands, self.bands), self.kind)
+
+
+def list_pairs(k_k3: Float[np.ndarray, "k 3"], q_q3: Float[np.ndarray, "q 3"]) -> Pairs:
+    """Pairs of any points: k and all k+q are points of their own."""
+    count_q, count_k = len(q_q3), len(k_k3)
+    final_qk3 = q_q3[:, None] + k_k3
+    points_p3 = np.concatenate([k_k3, final_qk3.reshape(-1, 3)])
+    final_qk = count_k + np.arange(count_q * count_k).reshape(count_q, count_k)
+    return Pairs(points_p3, np.arange(count_k), final_qk, q_q3)
 
 
 def mesh_pairs(
@@ -106,153 +121,100 @@ def mesh_pairs(
     final_qk = sum_index(k_mesh, q_mesh).T
     if chosen_q is not None:
         final_qk, q_q3 = final_qk[chosen_q], q_q3[chosen_q]
-    return Pairs(points_p3, np.arange(len(points_p3)), final_qk, q_q3)
+    return Pairs(points_p3, np.arange(len(points_p3)), final_qk, q_q3, (k_mesh, q_mesh))
 
 
-def bloch_matrices(
-    points_p3: Float[Array, "p 3"], electrons: two_centre.Electrons
-) -> two_centre.Matrices:
-    """Matrices of a two-centre model at every point."""
-    return jax.vmap(two_centre.matrices, (0, None))(points_p3, electrons)
-
-
-def waves(
-    q_q3: Float[Array, "q 3"],
-    lattice: Lattice,
-    dipoles: longrange.DipoleSum | None,
-    electrons: two_centre.Electrons,
-) -> Waves:
-    """What a two-centre model needs at every q; sums over cells only."""
-
-    def at_q(q_3):
-        dynamical_dd = longrange.dynamical_matrix(q_3, *lattice, dipoles)
-        dipole_sct = None if dipoles is None else longrange.field_at_atoms(q_3, dipoles)
-        field_tcsoo = None
-        if electrons.field_rtcsoo is not None:
-            field_tcsoo = bloch_sum(q_3, electrons.cells_r3, electrons.field_rtcsoo)
-        return dynamical_dd, field_tcsoo, dipole_sct
-
-    dynamical_qdd, field_qtcsoo, dipole_qsct = jax.vmap(at_q)(q_q3)
-    rigid_csoo = None
-    if electrons.field_rtcsoo is not None:
-        rigid_csoo = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
-    return Waves(dynamical_qdd, field_qtcsoo, rigid_csoo, dipole_qsct)
-
-
-def two_centre_ends(
-    at_points: two_centre.Matrices, slot_so: Int[Array, "s o"], kept: int, is_polar: bool
-) -> tuple[Float[Array, "p a"], two_centre.Ends]:
-    """All bands at every point, and what its lowest `kept` bring to pairs."""
-    over_points = jax.vmap(two_centre.ends, (0, None, None, None))
-    return over_points(at_points, slot_so, kept, is_polar)
-
-
-def two_centre_squares(
-    ends_p: two_centre.Ends,
-    at_q: Waves,
+def over_q(
+    couple_q: Callable,
+    energy_pn: Float[Array, "p n"],
+    at_q: Modes,
     mass_s: Float[Array, " s"],
     numbers: Numbers,
     limits: Limits,
-    bands: int,
-) -> tuple[Float[Array, "q v"], Float[Array, "q k v m n"]]:
-    """Phonon energies (eV) and shared |g|^2 (eV^2) of a two-centre model, the lowest bands.
+    wanted: Wanted,
+    room_xkvmn: Inexact[Array, "x k v w w"],
+) -> Inexact[Array, "x k v w w"]:
+    """|g|, or g, of the lowest bands (eV): the loop over q, and over blocks of k, of any coupling.
 
     Args:
-      ends_p: of the points; their bands may be more than are wanted.
-      numbers: of the pairs; as many q as `numbers.count` are computed, the rest stays zero.
+      couple_q: (q, displacements, is_wanted) -> weights, and a function (block of k, numbers of
+        its k+q) -> what they weigh for each k; both as `matrix_elements.in_modes` takes them.
+      energy_pn: bands at the points, eV.
+      room_xkvmn: an array, from `Wanted.room`, that the result is written over.  Fresh memory
+        costs as much as the arithmetic, so callers donate one to call after call.
     """
-    sharing_pnn = jax.vmap(sharing, (0, None))(ends_p.energy_n, limits.degeneracy)
-    sharing_pnn = sharing_pnn[:, :bands]
-    pick = partial(jax.tree.map, lambda x: x[numbers.initial_k])
-    initial_k, initial_sharing_knn = pick(ends_p), pick(sharing_pnn)
+    share = jax.vmap(sharing, (0, None))
+    has_groups = jnp.any(jax.vmap(is_shared, (0, None))(energy_pn, limits.degeneracy))
+    bands_pmn = in_precision(share(energy_pn, limits.degeneracy), wanted.is_single)
+    modes_qvv = in_precision(share(at_q.energy_qv, limits.degeneracy), wanted.is_single)
+    initial_jk, final_qjk = blocks(numbers.initial_k), blocks(numbers.final_qk, 1)
 
-    def at_one_q(q, found):
-        energy_v, polarisation_vd = modes(at_q.dynamical_qdd[q])
-        displacement_vsc = displacements(energy_v, polarisation_vd, mass_s, limits.soft_mode)
-        wave = two_centre.wave(displacement_vsc, *at_q.couplings(q))
-        final_k = jax.tree.map(lambda x: x[numbers.final_qk[q]], ends_p)
-        g_kvmn = jax.vmap(two_centre.couple, (0, 0, None))(initial_k, final_k, wave)
-        square_kvmn = jax.vmap(shared_square, (0, None, 0, 0))(
-            g_kvmn,
-            sharing(energy_v, limits.degeneracy),
-            sharing_pnn[numbers.final_qk[q]],
-            initial_sharing_knn.swapaxes(1, 2),
-        )
-        return found[0].at[q].set(energy_v), found[1].at[q].set(square_kvmn)
+    def at_one_q(x, found):
+        q, is_wanted = numbers.first + x, x < numbers.count
+        energy_v, polarisation_vd = at_q.energy_qv[q], at_q.polarisation_qvd[q]
+        waves_vsc = displacements(energy_v, polarisation_vd, mass_s, limits.soft_mode)
+        weights, couple_block = couple_q(q, waves_vsc, is_wanted)
+        is_grouped = has_groups | is_shared(energy_v, limits.degeneracy)
 
-    n_q, n_modes = at_q.dynamical_qdd.shape[:2]
-    shape = (n_q, len(numbers.initial_k), n_modes, bands, bands)
-    nothing = (jnp.zeros((n_q, n_modes)), jnp.zeros(shape))
-    return jax.lax.fori_loop(0, numbers.count, at_one_q, nothing)
+        def at_one_block(j, found):
+            changes_k = couple_block(j, final_qjk[q, j])
+            groups = modes_qvv[q], bands_pmn[final_qjk[q, j]], bands_pmn[initial_jk[j]]
+            value_kvmn = _reduced(weights, changes_k, groups, is_grouped, is_wanted, wanted)
+            return found.at[numbers.row + x, j].set(value_kvmn)
 
+        return jax.lax.fori_loop(0, len(initial_jk), at_one_block, found)
 
-def wannier_squares(
-    electrons: Wannier,
-    lattice: Lattice,
-    dipoles: longrange.DipoleSum | None,
-    pairs: Pairs,
-    limits: Limits,
-    bands: int,
-) -> Squares:
-    """|g|^2 of a general model, the lowest bands."""
-    hamiltonian_pab = jax.vmap(bloch_sum, (0, None, None))(
-        pairs.points_p3, electrons.cells_h3, electrons.energy_hab
-    )
-    energy_pn, vector_pan = jax.vmap(eigenpairs)(hamiltonian_pab)
-    k_k3, initial_kan = pairs.points_p3[pairs.initial_k], vector_pan[pairs.initial_k]
-
-    def couple_q(q_3, displacement_vsc, final_k):
-        g_scrab = wannier.at_q(q_3, electrons.phonon_cells_p3, electrons.g_pscrab)
-        over_k = jax.vmap(wannier.at_kq, (0, None, None))
-        gradient_kscab = over_k(k_k3, electrons.electron_cells_r3, g_scrab)
-        if dipoles is not None:
-            field_sca = longrange.field_at_atoms(q_3, dipoles)[:, :, electrons.site_a]
-            gradient_kscab = jax.vmap(wannier.add_long_range, (0, None))(gradient_kscab, field_sca)
-        return jax.vmap(band_coupling, (0, 0, 0, None))(
-            gradient_kscab, vector_pan[final_k], initial_kan, displacement_vsc
-        )
-
-    phonons = _phonons(lattice, pairs, dipoles)
-    return _over_q(couple_q, energy_pn, phonons, pairs, limits, bands, Q_CHUNK)
+    found = jax.lax.fori_loop(0, numbers.count, at_one_q, blocks(room_xkvmn, 1))
+    return found.reshape(room_xkvmn.shape)
 
 
-def _phonons(lattice: Lattice, pairs: Pairs, dipoles: longrange.DipoleSum | None):
-    """Energies and polarisations at every q, long range included."""
-
-    def at_q(q_3):
-        return modes(longrange.dynamical_matrix(q_3, *lattice, dipoles))
-
-    energy_qv, polarisation_qvd = jax.vmap(at_q)(pairs.q_q3)
-    return energy_qv, polarisation_qvd, lattice.mass_s
+def in_precision(tree, is_single: bool):
+    """Real arrays of a tree in single precision, if that is wanted."""
+    return jax.tree.map(lambda x: x.astype(jnp.float32), tree) if is_single else tree
 
 
-def _over_q(
-    couple_q: Callable,
-    energy_pn: Float[Array, "p n"],
-    phonons: tuple,
-    pairs: Pairs,
-    limits: Limits,
-    bands: int,
-    chunk: int | None = None,
-) -> Squares:
-    """Apply couple_q(q, displacements, final points) -> g[k, v, m, n] and share |g|^2."""
-    energy_qv, polarisation_qvd, mass_s = phonons
-    displacement_qvsc = jax.vmap(displacements, (0, 0, None, None))(
-        energy_qv, polarisation_qvd, mass_s, limits.soft_mode
-    )
-    sharing_pnn = jax.vmap(sharing, (0, None))(energy_pn, limits.degeneracy)
+def _reduced(
+    weights: list[Parts],
+    changes_k: list[Parts],
+    groups: tuple,
+    is_grouped: Bool[Array, ""],
+    is_wanted: Bool[Array, ""],
+    wanted: Wanted,
+) -> Inexact[Array, "k v w w"]:
+    """g of a block of k in modes and in the window; |g| is averaged where states may be degenerate.
 
-    def at_one_q(inputs):
-        q_3, energy_v, displacement_vsc, final_k = inputs
-        g_kvmn = couple_q(q_3, displacement_vsc, final_k)
-        square_kvmn = jax.vmap(shared_square, (0, None, 0, 0))(
-            g_kvmn,
-            sharing(energy_v, limits.degeneracy),
-            sharing_pnn[final_k],
-            sharing_pnn[pairs.initial_k],
-        )
-        return square_kvmn[..., :bands, :bands]
+    Args:
+      groups: from `sharing`, for the modes, the final bands of each k, the initial bands.
+    """
+    window = (..., slice(wanted.bands), slice(wanted.bands))
 
-    per_q = (pairs.q_q3, energy_qv, displacement_qvsc, pairs.final_qk)
-    square_qkvmn = jax.lax.map(at_one_q, per_q, batch_size=chunk)
-    return Squares(energy_pn, energy_qv, square_qkvmn)
+    def turned(changes_k):
+        return jax.vmap(in_modes, (None, 0))(weights, changes_k)
+
+    def squares(changes_k):
+        return square(turned(changes_k))
+
+    def shared(changes_k, modes_vv, final_kmm, initial_knn):
+        average = jax.vmap(partial(averaged, is_wanted=is_wanted), (0, None, 0, 0))
+        square_kvmn = apart(is_wanted, squares, changes_k)
+        final_kxm, initial_kny = final_kmm[:, : wanted.bands], initial_knn[:, :, : wanted.bands]
+        return jnp.sqrt(average(square_kvmn, modes_vv, final_kxm, initial_kny))
+
+    def bare(changes_k, *_):
+        return jnp.sqrt(squares(changes_k)[window])
+
+    if wanted.is_complex:
+        return whole(turned(changes_k))[window]
+    return jax.lax.cond(is_grouped, shared, bare, changes_k, *groups)
+
+
+def blocks(values_k, axis: int = 0):
+    """The axis of k as blocks that are small enough, where its length has such a divisor."""
+
+    def split(x):
+        count = x.shape[axis]
+        length = max(n for n in range(1, min(count, _LONGEST_BLOCK) + 1) if count % n == 0)
+        length = length if length >= _SHORTEST_BLOCK else count
+        return x.reshape(*x.shape[:axis], count // length, length, *x.shape[axis + 1 :])
+
+    return jax.tree.map(split, values_k)

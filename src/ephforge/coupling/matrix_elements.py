@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from ephforge.core.units import HBAR2_PER_DALTON
+from ephforge.coupling.products import Parts, products
 
 
 def displacements(
@@ -52,3 +53,16 @@ def band_coupling(
     """
     gradient_scmn = final_am.conj().T @ gradient_scab @ initial_bn
     return jnp.tensordot(displacement_vsc, gradient_scmn, axes=2)
+
+
+def in_modes(weights: list[Parts], changes: list[Parts]) -> Parts:
+    """Coupling g[v, m, n] in eV from what every displacement does between bands.
+
+    Args:
+      weights: [v, x], displacements (angstrom) or potentials (eV) of the modes.
+      changes: [x, m, n], what they weigh; the sum over all of them is g.
+    """
+    n_final, n_initial = changes[0].real.shape[1:]
+    flat = [Parts(*(part.reshape(part.shape[0], -1) for part in change)) for change in changes]
+    found = products(*zip(weights, flat, strict=True))
+    return Parts(*(part.reshape(-1, n_final, n_initial) for part in found))

@@ -1,30 +1,26 @@
-"""Bands, phonons and couplings of a model at any list of k and q points.
+"""Bands, phonons and couplings of one model at points of the caller's choice, in bounded memory.
 
-For comparisons with other codes and for users with points of their own; meshes go through
-maps.py, which needs each k+q only once.  Points go through the kernel in chunks, so that
-memory is that of the result.
+Two meshes of which that of q divides that of k, or lists of any points.  On meshes every state is
+computed once and Fourier steps are short (wannier.py); k+q of lists are points of their own.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Inexact, Int
+from jaxtyping import Complex, Float
 
 from ephforge.core.realspace import Model, TwoCentreCoupling
-from ephforge.coupling import longrange, two_centre
-from ephforge.coupling.degeneracy import shared_square, sharing
-from ephforge.coupling.grid import Limits
-from ephforge.coupling.matrix_elements import band_coupling, displacements
-from ephforge.coupling.wannier import add_long_range, at_kq, at_q
-from ephforge.electrons.bloch import bloch_sum, eigenpairs
-from ephforge.phonons.modes import modes
+from ephforge.coupling.arrays import keep_compiled_kernels
+from ephforge.coupling.grid import Limits, Pairs, Wanted, list_pairs, mesh_pairs
+from ephforge.coupling.source import GeneralSource, Stream, TwoCentreSource
 
-_K_CHUNK = 512  # k points at once
-_Q_CHUNK = 8  # q points at once: the first step of the general coupling reads all g once for them
+MEMORY = 2**30  # bytes, for everything but the model itself and what Python and JAX take
+# of the memory: a chunk of g, which is there in the kernel, in the chunk that the caller has, and
+# in those that wait to be written
+_SHARE = 8
+_LIST = 8  # q of a list at once: the first step of a general coupling reads all of g once for them
+_SMALLEST_BLOCK = 64  # k; lists that cannot be cut in blocks of equal length are filled up
 
 
 class Couplings(NamedTuple):
@@ -45,178 +41,97 @@ class Magnitudes(NamedTuple):
     magnitude: Float[np.ndarray, "q k v m n"]
 
 
-class _Arrays(NamedTuple):
-    """The model as the kernel takes it.
+class Meshes(NamedTuple):
+    """Gamma-centred meshes; that of q divides that of k."""
 
-    A general coupling has H on electron_cells and g on phonon_cells and g_cells; a two-centre
-    one has two_centre.Electrons.  What a model does not have is None.
-    """
+    k_mesh: tuple[int, int, int]
+    q_mesh: tuple[int, int, int]
 
-    lattice_cells: Int[Array, "l 3"]
-    phi: Inexact[Array, "l s 3 s 3"]
-    mass: Float[Array, " s"]
-    electron_cells: Int[Array, "r 3"] | None
-    energy: Inexact[Array, "r a a"] | None
-    phonon_cells: Int[Array, "p 3"] | None
-    g_cells: Int[Array, "e 3"] | None
-    g: Complex[Array, "p s 3 e a a"] | None
-    site: Int[Array, " a"] | None
-    two_centre: two_centre.Electrons | None
-    dipoles: longrange.DipoleSum | None
+
+class Lists(NamedTuple):
+    """Any points, fractional."""
+
+    k_k3: Float[np.ndarray, "k 3"]
+    q_q3: Float[np.ndarray, "q 3"]
 
 
 def at_points(
     model: Model, k: Float[np.ndarray, "k 3"], q: Float[np.ndarray, "q 3"], soft_mode: float
 ) -> Couplings:
-    """Couplings g_mnv(k, q) in the model's own precision or better.
+    """Couplings g_mnv(k, q) at lists of points, in double precision.
 
     Args:
       k, q: fractional.
       soft_mode: eV; modes softer than this get g = 0.
     """
-    arrays = _arrays(model)
-    parts = [_complex_chunk(arrays, k, chunk_q3, soft_mode) for chunk_q3, _ in _chunks(q)]
-    return Couplings(*_joined(parts, len(q)))
+    limits, wanted = Limits(0.0, soft_mode), Wanted(len(model.hopping.site), is_complex=True)
+    parts = _chunks(model, Lists(k, q), limits, wanted, MEMORY)
+    energy_k, *others = zip(*parts, strict=True)
+    return Couplings(energy_k[0], *map(np.concatenate, others))
 
 
 def magnitudes(
-    model: Model, k: Float[np.ndarray, "k 3"], q: Float[np.ndarray, "q 3"], limits: Limits
+    model: Model,
+    points: Meshes | Lists,
+    limits: Limits,
+    memory: int = MEMORY,
+    is_single: bool = False,
 ) -> Iterator[Magnitudes]:
     """|g_mnv(k, q)| for one chunk of q after the other.
 
     Args:
-      k, q: fractional.
       limits: degeneracy tolerance and soft-mode energy.
+      memory: bytes that chunks may take, those that the caller still holds or writes included.
+      is_single: couplings in single precision; energies are always in double.
     """
-    arrays = _arrays(model)
-    for chunk_q3, count in _chunks(q):
-        found = jax.device_get(_shared_chunk(arrays, k, chunk_q3, limits))
-        energy_k, energy_kq, frequency_q, square = _joined([found], count)
-        yield Magnitudes(energy_k, energy_kq, frequency_q, np.sqrt(square))
+    wanted = Wanted(len(model.hopping.site), is_single=is_single)
+    for part in _chunks(model, points, limits, wanted, memory):
+        yield Magnitudes(*part)
 
 
-def _chunks(q_q3: Float[np.ndarray, "q 3"]) -> Iterator[tuple[Float[np.ndarray, "c 3"], int]]:
-    """Chunks of one length, the last one filled up, so that one kernel is compiled."""
-    length = min(len(q_q3), _Q_CHUNK)
-    for first in range(0, len(q_q3), length):
-        chunk_q3 = q_q3[first : first + length]
-        count = len(chunk_q3)
-        yield np.concatenate([chunk_q3, np.repeat(chunk_q3[-1:], length - count, axis=0)]), count
-
-
-def _joined(parts: list, count: int) -> tuple:
-    """Chunks one after the other, cut to the number of q; energies at k do not depend on q."""
-    initial, *rest = zip(*parts, strict=True)
-    return (np.asarray(initial[0][0]), *(np.concatenate(part)[:count] for part in rest))
-
-
-def _arrays(model: Model) -> _Arrays:
-    hopping, coupling, lattice = model.hopping, model.coupling, model.force_constants
-    dipoles = None
-    if model.long_range is not None:
-        dipoles = longrange.dipole_sum(model.long_range, model.crystal)
-    own = [lattice.cells, lattice.phi, model.crystal.masses]
-    if isinstance(coupling, TwoCentreCoupling):
-        own += [None] * 6 + [two_centre.electrons(hopping, coupling, len(model.crystal.masses))]
+def _chunks(
+    model: Model, points: Meshes | Lists, limits: Limits, wanted: Wanted, memory: int
+) -> Iterator[tuple]:
+    """Energies at k and at k+q, phonon energies, g."""
+    keep_compiled_kernels()
+    meshes = tuple(points) if isinstance(points, Meshes) else None
+    if isinstance(model.coupling, TwoCentreCoupling):
+        source = TwoCentreSource(model, limits, wanted, wanted.bands)
     else:
-        own += [hopping.cells, hopping.energy, coupling.phonon_cells, coupling.electron_cells]
-        own += [coupling.g, hopping.site, None]
-    return _Arrays(*jax.tree.map(jnp.asarray, own), dipoles)
+        source = GeneralSource(model, limits, wanted, meshes)
+    if meshes:
+        pairs = mesh_pairs(*meshes)
+        yield from _parts(source.at(pairs), pairs, memory // _SHARE)
+        return
+    k_k3 = _in_blocks(points.k_k3)
+    length = min(_LIST, len(points.q_q3), max(1, memory // _SHARE // _bytes_of_one(model, k_k3)))
+    for first in range(0, len(points.q_q3), length):
+        # as many every time, so that kernels are compiled for one number
+        chosen = np.minimum(np.arange(first, first + length), len(points.q_q3) - 1)
+        count = min(length, len(points.q_q3) - first)
+        pairs = list_pairs(k_k3, points.q_q3[chosen])
+        stream = source.at(pairs)
+        largest = stream.bytes_of_one * length
+        for energy_k, energy_kq, frequency_q, g in _parts(stream, pairs, largest):
+            few = len(points.k_k3)
+            yield energy_k[:few], energy_kq[:count, :few], frequency_q[:count], g[:count, :few]
 
 
-@partial(jax.jit, static_argnames="soft_mode")
-def _complex_chunk(
-    arrays: _Arrays, k_k3: Float[Array, "k 3"], q_q3: Float[Array, "q 3"], soft_mode: float
-):
-    """Energies at k and k+q, phonon energies, and g, for each q."""
-
-    def one_pair(initial_n, final_m, frequency_v, g_vmn):
-        return g_vmn
-
-    return _over_pairs(arrays, k_k3, q_q3, soft_mode, one_pair)
+def _parts(stream: Stream, pairs: Pairs, largest: int) -> Iterator[tuple]:
+    energy_kn = stream.energy_pn[pairs.initial_k]
+    for first, g_xkvmn in stream.chunks(largest):
+        chosen = slice(first, first + len(g_xkvmn))
+        final_xkm = stream.energy_pn[pairs.final_qk[chosen]]
+        yield energy_kn, final_xkm, stream.energy_qv[chosen], g_xkvmn
 
 
-@jax.jit
-def _shared_chunk(
-    arrays: _Arrays, k_k3: Float[Array, "k 3"], q_q3: Float[Array, "q 3"], limits: Limits
-):
-    """The same with |g|^2 averaged over groups of degenerate states."""
-
-    def one_pair(initial_n, final_m, frequency_v, g_vmn):
-        averages = (sharing(e, limits.degeneracy) for e in (frequency_v, final_m, initial_n))
-        return shared_square(g_vmn, *averages)
-
-    return _over_pairs(arrays, k_k3, q_q3, limits.soft_mode, one_pair)
+def _bytes_of_one(model: Model, k_k3) -> int:
+    """Of one q of a list: couplings, and states at k+q."""
+    n_bands, n_modes = len(model.hopping.site), 3 * len(model.crystal.masses)
+    return 16 * len(k_k3) * n_bands**2 * 2 * n_modes
 
 
-def _over_pairs(arrays: _Arrays, k_k3, q_q3, soft_mode, one_pair):
-    """Apply one_pair(energies, g) to all pairs; leading axis q everywhere."""
-
-    def one_q(inputs):
-        q_3, g_scrab = inputs
-        frequency_v, displacement_vsc = _phonons(arrays, q_3, soft_mode)
-        couple_k = _general(arrays, q_3, g_scrab, displacement_vsc)
-        if g_scrab is None:
-            couple_k = _two_centre(arrays, q_3, displacement_vsc)
-
-        def one_k(k_3):
-            initial_n, final_m, g_vmn = couple_k(k_3)
-            return initial_n, final_m, one_pair(initial_n, final_m, frequency_v, g_vmn)
-
-        initial_kn, final_km, result_k = jax.lax.map(one_k, k_k3, batch_size=_K_CHUNK)
-        return initial_kn, final_km, frequency_v, result_k
-
-    g_qscrab = None
-    if arrays.g is not None:
-        g_qscrab = jax.vmap(at_q, (0, None, None))(q_q3, arrays.phonon_cells, arrays.g)
-    return jax.lax.map(one_q, (q_q3, g_qscrab))
-
-
-def _two_centre(arrays: _Arrays, q_3, displacement_vsc):
-    """k -> energies at k and at k+q, and g[v, m, n], at one q."""
-    electrons = arrays.two_centre
-    field_tcsoo = rigid_csoo = dipole_sct = None
-    if electrons.field_rtcsoo is not None:
-        field_tcsoo = bloch_sum(q_3, electrons.cells_r3, electrons.field_rtcsoo)
-        rigid_csoo = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
-    if arrays.dipoles is not None:
-        dipole_sct = longrange.field_at_atoms(q_3, arrays.dipoles)
-    wave = two_centre.wave(displacement_vsc, field_tcsoo, rigid_csoo, dipole_sct)
-    size = electrons.energy_rab.shape[-1]
-
-    def ends(k_3):
-        at_k = two_centre.matrices(k_3, electrons)
-        return two_centre.ends(at_k, electrons.slot_so, size, arrays.dipoles is not None)
-
-    def couple_k(k_3):
-        (initial_n, initial), (final_m, final) = ends(k_3), ends(k_3 + q_3)
-        return initial_n, final_m, two_centre.couple(initial, final, wave)
-
-    return couple_k
-
-
-def _general(arrays: _Arrays, q_3, g_scrab, displacement_vsc):
-    """The same for a general coupling, from g after its first Fourier step."""
-
-    def couple_k(k_3):
-        initial_n, initial_bn = _bands(arrays, k_3)
-        final_m, final_am = _bands(arrays, k_3 + q_3)
-        gradient_scab = at_kq(k_3, arrays.g_cells, g_scrab)
-        if arrays.dipoles is not None:
-            field_sca = longrange.field_at_atoms(q_3, arrays.dipoles)[:, :, arrays.site]
-            gradient_scab = add_long_range(gradient_scab, field_sca)
-        g_vmn = band_coupling(gradient_scab, final_am, initial_bn, displacement_vsc)
-        return initial_n, final_m, g_vmn
-
-    return couple_k
-
-
-def _bands(arrays: _Arrays, k_3):
-    return eigenpairs(bloch_sum(k_3, arrays.electron_cells, arrays.energy))
-
-
-def _phonons(arrays: _Arrays, q_3, soft_mode):
-    lattice = (arrays.lattice_cells, arrays.phi, arrays.mass)
-    dynamical_dd = longrange.dynamical_matrix(q_3, *lattice, arrays.dipoles)
-    frequency_v, polarisation_vd = modes(dynamical_dd)
-    return frequency_v, displacements(frequency_v, polarisation_vd, arrays.mass, soft_mode)
+def _in_blocks(k_k3: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "l 3"]:
+    """Filled up with the last point to a whole number of blocks."""
+    missing = -len(k_k3) % _SMALLEST_BLOCK if len(k_k3) > _SMALLEST_BLOCK else 0
+    return np.concatenate([k_k3, np.repeat(k_k3[-1:], missing, axis=0)])

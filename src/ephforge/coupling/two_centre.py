@@ -21,18 +21,24 @@ atom s of a and b, add X^{tc}(q) = sum_R e^{2 pi i q.R} X[R,t,c] for t and -sum_
 A field of dipoles, smooth on the scale of an orbital, is a number V_t on the orthogonalised
 (Loewdin) orbitals of each atom: it adds c_m^+ S^{1/2}(k+q) [s_a = t] V_t S^{1/2}(k) c_n.
 
-States are put on one side of A - E B at each point beforehand; a pair (k, q) then costs two
-products atom by atom, and no lattice sum.
+States are put on one side of A - E B at each point beforehand.  A pair (k, q) then costs no
+lattice sum, but two products over the orbitals of one atom for each of its displacements
+(`changes`), and the turn from displacements to modes (`matrix_elements.in_modes`): 16 N / atoms +
+24 atoms real operations an element for N orbitals, where products of whole matrices for every mode
+take 16 N.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import linalg
-from jaxtyping import Array, Complex, Float, Inexact, Int
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from ephforge.core.realspace import Hopping, TwoCentreCoupling
+from ephforge.coupling.products import Parts, apart, parts, products
 from ephforge.electrons.bloch import bloch_sum, eigenpairs
 
 
@@ -70,31 +76,40 @@ class Ends(NamedTuple):
 
     Attributes:
       energy_n: eV.
-      vector_son: Bloch states c; zero where an atom has no orbital o.
-      left_scno: c^+ (A - E B), as the final state; eV/angstrom.
-      right_socn: (A - E B) c, as the initial state; eV/angstrom.
-      loewdin_son: S^{1/2} c; None where no field of dipoles asks for it.
+      ket_son: Bloch states c; zero where an atom has no orbital o.
+      bra_smo: c^+.
+      left_scmo: c^+ (A - E B), as the final state; eV/angstrom.
+      right_scon: -(A - E B) c, as the initial state; eV/angstrom.
+      loewdin_ket_son, loewdin_bra_smo: S^{1/2} c and its adjoint; None where no field of dipoles
+        asks for them.
     """
 
     energy_n: Float[Array, " n"]
-    vector_son: Complex[Array, "s o n"]
-    left_scno: Complex[Array, "s 3 n o"]
-    right_socn: Complex[Array, "s o 3 n"]
-    loewdin_son: Complex[Array, "s o n"] | None
+    ket_son: Parts
+    bra_smo: Parts
+    left_scmo: Parts
+    right_scon: Parts
+    loewdin_ket_son: Parts | None
+    loewdin_bra_smo: Parts | None
 
 
 class Wave(NamedTuple):
     """What the modes at one q bring.
 
     Attributes:
-      displacement_vsc: zero-point displacements, angstrom.
-      onsite_vsoo: change of the levels of each atom, eV; None without a crystal field.
+      displacement_vd: zero-point displacements, d = (s, c); angstrom.
+      field_tcsoo: change of the levels of atom s with the place of atom t, X^{tc}(q) less
+        sum_t X^{tc}(0) on s = t; eV/angstrom.  None without a crystal field.
       potential_vs: of the dipoles at each atom, eV; None without.
     """
 
-    displacement_vsc: Complex[Array, "v s 3"]
-    onsite_vsoo: Complex[Array, "v s o o"] | None = None
-    potential_vs: Complex[Array, "v s"] | None = None
+    displacement_vd: Parts
+    field_tcsoo: Parts | None = None
+    potential_vs: Parts | None = None
+
+    def weights(self) -> list[Parts]:
+        """[v, x] of what `couple` returns."""
+        return [w for w in (self.displacement_vd, self.potential_vs) if w is not None]
 
 
 def electrons(hopping: Hopping, coupling: TwoCentreCoupling, n_atoms: int) -> Electrons:
@@ -176,12 +191,18 @@ def ends(
     if at_k.basis_cab is not None:
         left_cna -= energy_n[:, None] * (vector_an.conj().T @ at_k.basis_cab)
         right_can -= energy_n * (at_k.basis_cab @ vector_an)
+    ket_son = parts(_by_atom(vector_an, slot_so, 0))
+    loewdin_son = None
+    if loewdin_an is not None:
+        loewdin_son = parts(_by_atom(loewdin_an[:, :kept], slot_so, 0))
     found = Ends(
         energy_n,
-        _by_atom(vector_an, slot_so, 0),
-        jnp.moveaxis(_by_atom(left_cna, slot_so, 2), 2, 0),
-        jnp.moveaxis(_by_atom(right_can, slot_so, 1), 0, 2),
-        None if loewdin_an is None else _by_atom(loewdin_an[:, :kept], slot_so, 0),
+        ket_son,
+        ket_son.adjoint(),
+        parts(jnp.moveaxis(_by_atom(left_cna, slot_so, 2), 2, 0)),
+        parts(jnp.moveaxis(_by_atom(-right_can, slot_so, 1), 0, 1)),
+        loewdin_son,
+        None if loewdin_son is None else loewdin_son.adjoint(),
     )
     return energy_a, found
 
@@ -199,32 +220,55 @@ def wave(
       field_tcsoo, rigid_csoo: X^{tc}(q) and sum_t X^{tc}(0), eV/angstrom.
       dipole_sct: from `longrange.field_at_atoms`, eV/angstrom.
     """
-    onsite_vsoo = potential_vs = None
+    n_atoms = displacement_vsc.shape[1]
+    field = potential = None
     if field_tcsoo is not None:
-        onsite_vsoo = jnp.tensordot(displacement_vsc, field_tcsoo, axes=2)
-        onsite_vsoo -= jnp.einsum("vsc,csop->vsop", displacement_vsc, rigid_csoo)
+        same_ts = jnp.eye(n_atoms)[:, None, :, None, None]
+        field = parts(field_tcsoo - same_ts * rigid_csoo)
     if dipole_sct is not None:
-        potential_vs = jnp.tensordot(displacement_vsc, dipole_sct, axes=2)
-    return Wave(displacement_vsc, onsite_vsoo, potential_vs)
+        potential = parts(jnp.tensordot(displacement_vsc, dipole_sct, axes=2))
+    return Wave(parts(displacement_vsc.reshape(-1, 3 * n_atoms)), field, potential)
 
 
-def couple(initial: Ends, final: Ends, at_q: Wave) -> Complex[Array, "v m n"]:
-    """Coupling g (eV) of the states at k (initial) with those at k+q (final)."""
-    n_atoms, orbitals, count = initial.vector_son.shape
-    final_smo = final.vector_son.conj().swapaxes(1, 2)
-    left_sxo = final.left_scno.reshape(n_atoms, 3 * count, orbitals)
-    right_sox = initial.right_socn.reshape(n_atoms, orbitals, 3 * count)
-    moved_ket = (left_sxo @ initial.vector_son).reshape(n_atoms, 3, count, count)
-    moved_bra = (final_smo @ right_sox).reshape(n_atoms, count, 3, count)
-    change_scmn = moved_ket - moved_bra.swapaxes(1, 2)
-    g_vmn = jnp.tensordot(at_q.displacement_vsc, change_scmn, axes=2)
-    if at_q.onsite_vsoo is not None:
-        changed_vson = at_q.onsite_vsoo @ initial.vector_son
-        g_vmn += jnp.einsum("smo,vson->vmn", final_smo, changed_vson)
+def changes(initial: Ends, final: Ends, shifted_tcson: Parts | None) -> Parts:
+    """<m,k+q| dH/du_sc |n,k> but for dipoles, [d, m, n] with d = (s, c); eV/angstrom.
+
+    Args:
+      shifted_tcson: the crystal field of each displacement applied to the initial states.
+    """
+    over_c = partial(jax.tree.map, lambda x: x[:, None])
+    factors = [
+        (final.left_scmo, over_c(initial.ket_son)),
+        (over_c(final.bra_smo), initial.right_scon),
+    ]
+    if shifted_tcson is not None:
+        # every atom t moves the levels of all atoms s
+        for s in range(initial.ket_son.real.shape[0]):
+            bra_mo = jax.tree.map(lambda x, s=s: x[s], final.bra_smo)
+            factors.append((bra_mo, jax.tree.map(lambda x, s=s: x[:, :, s], shifted_tcson)))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), products(*factors))
+
+
+def couple(
+    initial: Ends, final: Ends, at_q: Wave, is_wanted: Bool[Array, ""] | bool = True
+) -> list[Parts]:
+    """What every displacement, and every potential, of a wave does between the bands of (k, k+q).
+
+    Args:
+      initial, final: of the states at k and at k+q.
+      is_wanted: for `products.apart`.
+
+    Returns:
+      [x, m, n], to be weighed by `at_q.weights()`: `matrix_elements.in_modes`.
+    """
+    step = partial(apart, is_wanted)
+    shifted_tcson = None
+    if at_q.field_tcsoo is not None:
+        shifted_tcson = step(products, (at_q.field_tcsoo, initial.ket_son))
+    found = [step(changes, initial, final, shifted_tcson)]
     if at_q.potential_vs is not None:
-        common_smn = final.loewdin_son.conj().swapaxes(1, 2) @ initial.loewdin_son
-        g_vmn += jnp.tensordot(at_q.potential_vs, common_smn, axes=1)
-    return g_vmn
+        found.append(step(products, (final.loewdin_bra_smo, initial.loewdin_ket_son)))
+    return found
 
 
 def _by_atom(values, slot_so: Int[Array, "s o"], axis: int):
