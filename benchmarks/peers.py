@@ -1,6 +1,6 @@
 """The same model and points through other codes: pythtb, phonopy, elphmod, epw.x; ratios per core.
 
-    python benchmarks/peers.py -o peers.json [--only NAME ...] [--model FILE] [--quick]
+    python benchmarks/peers.py -o FILE [--only NAME ...] [--model FILE] [--q-mesh N N N] [--quick]
 
 Every code runs in a process of its own on one thread, ours just before each of the others.
 Processor seconds, medians; numbers that do not agree end the run.  Codes are called once before
@@ -21,7 +21,7 @@ import numpy as np
 from codes.epw import missing
 from codes.task import MESHES, Request, spread, timed
 
-# task, code; the package whose version counts
+# task, code
 PEERS = (
     ("bands", "pythtb"),
     ("phonons", "phonopy"),
@@ -105,7 +105,7 @@ def line(row: dict) -> str:
 
 def _version(code: str) -> str:
     if code == "epw":
-        return "5.3"
+        return ""  # it says so itself
     try:
         return version(code.split("_")[0])
     except PackageNotFoundError:
@@ -117,6 +117,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=[code for _, code in PEERS])
     parser.add_argument("--model", help="model file for couplings; without it, shipped silicon")
+    parser.add_argument("--q-mesh", type=int, nargs=3, help="of couplings; k: 8 8 8")
     parser.add_argument("--quick", action="store_true", help="few points; times mean nothing")
     parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -125,15 +126,19 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     options = _options()
     if options.one:
-        one(Request(**options.one), options.output)
+        request = Request(**options.one)
+        k_mesh, q_mesh = map(tuple, request.meshes)
+        one(request._replace(meshes=(k_mesh, q_mesh)), options.output)
         return
     from ephforge.bench.suite import machine
 
     name = options.model or str(SILICON).format("si_2" if options.quick else "si_4")
+    k_mesh, q_mesh = MESHES[options.quick]
+    meshes = (k_mesh, tuple(options.q_mesh or q_mesh))
     record = {
         "quick": options.quick,
         "model": Path(name).name,
-        "meshes": MESHES[options.quick],
+        "meshes": meshes,
         "machine": machine(),
         "rows": [],
     }
@@ -144,7 +149,8 @@ def main() -> None:
             if options.only and code not in options.only:
                 continue
             model = str(Path(name).resolve()) if task == "couplings" else ""
-            request = Request(task, code, model, options.quick, 1 if options.quick else REPEATS)
+            repeats = 0 if options.quick else REPEATS
+            request = Request(task, code, model, meshes, options.quick, repeats)
             record["rows"].append(compare(request, Path(folder), known))
             print(line(record["rows"][-1]), flush=True)
     options.output.write_text(json.dumps(record, indent=1) + "\n")

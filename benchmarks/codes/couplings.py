@@ -6,7 +6,7 @@ states changes, degenerate or not; [q, k].
 
 import numpy as np
 
-from codes.task import Request, Task, general_model, meshes
+from codes.task import Request, Task, general_model
 
 LIMITS = (1e-9, 1e-3)  # eV: degeneracy, soft mode
 
@@ -16,7 +16,7 @@ def ephforge(request: Request) -> Task:
     from ephforge.coupling import batch, grid
 
     model = general_model(request)
-    pairs, bands = grid.mesh_pairs(*meshes(request)), len(model.hopping.site)
+    pairs, bands = grid.mesh_pairs(*request.meshes), len(model.hopping.site)
 
     def run():
         return batch.evaluate([model], pairs, grid.Limits(*LIMITS), bands, 1)[0]
@@ -38,7 +38,7 @@ def elphmod(request: Request) -> Task:
     """Its own way for a mesh, `sample`, with eigenvectors of that mesh."""
     import elphmod as code
 
-    k_mesh, q_mesh = meshes(request)
+    k_mesh, q_mesh = request.meshes
     peer = _elphmod(code, general_model(request))
     el, ph = peer.el, peer.ph
     k_k3, q_q3 = (2 * np.pi * np.indices(n).reshape(3, -1).T / n for n in (k_mesh, q_mesh))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from codes.epw_write import write_run
-from codes.task import Request, Task, meshes
+from codes.task import Request, Task
 
 PREFIX = "peer"
 # of its clocks; the loop, and what has a clock of its own inside it
@@ -78,16 +78,17 @@ def epw(request: Request) -> Task:
     printed, sum_qk = _printed(folder, common, model, request)
     fine = "".join(
         f"  n{name}f1={mesh[0]}, n{name}f2={mesh[1]}, n{name}f3={mesh[2]}\n"
-        for name, mesh in zip("kq", meshes(request), strict=True)
+        for name, mesh in zip("kq", request.meshes, strict=True)
     )
     (folder / "mesh.in").write_text(_INPUT.format(**common, points=fine))
 
     def run():
-        return _clocks(_epw_x(folder, "mesh"), meshes(request))
+        return _clocks(_epw_x(folder, "mesh"), request.meshes)
 
     def about(clocks):
+        found = re.search(r"Program EPW v\.(\S+)", (folder / "mesh.out").read_text())
         shutil.rmtree(folder)
-        return {"relative_g": printed, "calls": clocks["calls"], "restart_files": "written"}
+        return {"version": found[1], "relative_g": printed, "calls": clocks["calls"]}
 
     return Task(run, lambda clocks: sum_qk, lambda clocks: clocks["seconds"], about)
 
@@ -100,7 +101,7 @@ def _printed(folder: Path, common: dict, model, request: Request):
     from ephforge.firstprinciples.reference import deviations, read_printed
 
     draw = np.random.default_rng(3)
-    (k_k3, q_q3), chosen = [mesh_points(mesh) for mesh in meshes(request)], []
+    (k_k3, q_q3), chosen = [mesh_points(mesh) for mesh in request.meshes], []
     for points, count, first in ((k_k3, PRINTED_K, 0), (q_q3, PRINTED_Q, 1)):
         chosen.append(np.sort(draw.choice(np.arange(first, len(points)), count, replace=False)))
     for name, points, own in zip("kq", (k_k3, q_q3), chosen, strict=True):

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-POINTS = {True: 50, False: 10_000}  # of bands and phonons: quick, or not
+POINTS = {True: 20, False: 10_000}  # of bands and phonons: quick, or not
 SLOW = 15.0  # seconds
-MESHES = {True: ((4, 4, 4), (2, 2, 2)), False: ((8, 8, 8), (4, 4, 4))}  # k and q, of couplings
+MESHES = {True: ((4, 4, 4), (2, 2, 2)), False: ((8, 8, 8), (4, 4, 4))}  # k and q, unless stated
 
 
 class Task(NamedTuple):
@@ -33,12 +33,14 @@ class Request(NamedTuple):
 
     Attributes:
       model: file of a general model, for couplings; "" is a made-up one.
+      meshes: of k and q, for couplings.
       repeats: calls that are timed, after one that is not.
     """
 
     task: str
     code: str
     model: str
+    meshes: tuple[tuple[int, int, int], tuple[int, int, int]]
     quick: bool
     repeats: int
 
@@ -46,11 +48,6 @@ class Request(NamedTuple):
 def points(request: Request) -> np.ndarray:
     """Fractional k or q."""
     return np.random.default_rng(7).uniform(size=(POINTS[request.quick], 3))
-
-
-def meshes(request: Request) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """k and q mesh."""
-    return MESHES[request.quick]
 
 
 def short_model():
@@ -76,9 +73,10 @@ def timed(task: Task, repeats: int) -> tuple[dict[str, list[float]], Any]:
     """Clocks of every repeat, after one call that imports and compiles; the last result.
 
     Where the first takes longer than `SLOW`, it is the only one: a warm call saves nothing there.
+    So it is where no repeats are wanted.
     """
     first, result = _clocked(task)
-    if first["seconds"] > SLOW:
+    if first["seconds"] > SLOW or repeats == 0:
         return {name: [value] for name, value in first.items()}, result
     found: dict[str, list[float]] = {name: [] for name in first}
     for _ in range(repeats):

@@ -1,5 +1,6 @@
 """benchmarks/peers.py: every peer gets the model that we have, or it stops."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -46,6 +47,7 @@ def test_peers_agree_and_are_timed(tmp_path):
 def test_epw_computes_the_same_couplings_from_files_written_here(tmp_path):
     record, printed = quick(tmp_path, "epw")
     (row,) = record["rows"]
+    assert row["version"].startswith("5.3")
     assert row["relative_g"] < 1e-8
     assert row["difference"] < 1e-8
     assert row["calls"]["ephW2B"] == 4**3 * 2**3
@@ -58,6 +60,20 @@ def test_epw_is_skipped_with_the_reason_where_there_is_none(tmp_path, monkeypatc
     record, printed = quick(tmp_path, "epw")
     assert "no epw.x on PATH" in record["rows"][0]["skipped"]
     assert "skipped: no epw.x" in printed
+
+
+def test_numbers_that_do_not_agree_end_the_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    peers = importlib.import_module("peers")
+    request = peers.Request("bands", "pythtb", "", peers.MESHES[True], True, 1)
+    clocks = {"clocks": {"seconds": [1.0]}, "about": {}}
+
+    def answer(request, folder):
+        return np.array([1.0, np.nan, 3.0 + 1e-3 * (request.code == "pythtb")]), clocks
+
+    monkeypatch.setattr(peers, "in_a_process", answer)
+    with pytest.raises(SystemExit, match="pythtb differs by 3"):
+        peers.compare(request, tmp_path, {})
 
 
 @pytest.mark.parametrize("path", [SILICON, POLAR])
