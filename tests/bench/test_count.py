@@ -36,12 +36,23 @@ def test_flops_of_the_products_by_running_through_the_loops():
     assert (needed.electron_problems, needed.phonon_problems) == (n_k, n_q)
 
 
-def test_fourier_steps_are_two_matrix_products_for_each_q():
-    n_k, n_q, orbitals, modes, cells_p, cells_r = 5, 3, 2, 6, 7, 11
-    first = cells_p * modes * cells_r * orbitals**2
-    second = n_k * cells_r * modes * orbitals**2
-    needed = count.count(n_k, n_q, orbitals, modes, cells_p, cells_r)
-    assert needed.fourier_flops == 8 * n_q * (first + second)
+def test_fourier_steps_by_running_through_the_loops():
+    n_q, values, cells_p, cells_r = 3, 24, 7, 11
+    k_mesh, residues = (4, 3, 5), (3, 2, 4)
+    additions = n_q * cells_p * cells_r * values
+    shape = residues
+    for j, n in enumerate(k_mesh):
+        shape = (*shape[:j], n, *shape[j + 1 :])
+        # every number of the new shape is a sum over a direction of the old one
+        additions += n_q * int(np.prod(shape)) * residues[j] * values
+    found = count.fourier_flops(n_q, values, cells_p, cells_r, k_mesh, residues)
+    assert found == 8 * additions
+    assert count.count(2, n_q, 2, 6, found).fourier_flops == found
+
+
+def test_single_precision_writes_half():
+    whole, half = count.count(4, 2, 3, 6), count.count(4, 2, 3, 6, is_single=True)
+    assert half._replace(bytes=2 * half.bytes) == whole
 
 
 def test_the_floor_is_the_slower_of_products_and_writing_and_the_eigenproblems():

@@ -6,6 +6,7 @@ machine does hits all of them alike.
 """
 
 import json
+import math
 import resource
 import statistics
 import sys
@@ -30,32 +31,36 @@ def _row(request: dict, start: float) -> dict:
     import jax
 
     from ephforge.bench import count, rates
-    from ephforge.coupling import batch, grid
+    from ephforge.bench.suite import SINGLE
+    from ephforge.coupling import grid, points
 
     import_seconds = time.perf_counter() - start
     model = _model(request)
-    pairs = grid.mesh_pairs(tuple(request["k_mesh"]), tuple(request["q_mesh"]))
+    meshes = points.Meshes(tuple(request["k_mesh"]), tuple(request["q_mesh"]))
+    n_k, n_q = map(math.prod, meshes)
     n_orbitals, n_modes = len(model.hopping.site), 3 * len(model.crystal.numbers)
-    needed = count.count(
-        len(pairs.initial_k), len(pairs.q_q3), n_orbitals, n_modes, *_cells(model.coupling)
-    )
+    is_single = request["precision"] == SINGLE
+    fourier = _fourier(model.coupling, meshes, n_modes * n_orbitals**2)
+    needed = count.count(n_k, n_q, n_orbitals, n_modes, fourier, is_single)
     limits = grid.Limits(request["degeneracy"], request["soft_mode"])
 
     def kernel():
-        return batch.evaluate([model], pairs, limits, n_orbitals, 1)
+        """How many elements there were; no chunk is kept."""
+        chunks = points.magnitudes(model, meshes, limits, is_single=is_single)
+        return sum(part.magnitude.size for part in chunks)
 
     before = _peak_bytes()
-    first_seconds, result_bytes = _first(kernel, needed)
+    first_seconds = _first(kernel, needed)
     row = {
         "name": model.name,
-        "result_bytes": result_bytes,
+        "result_bytes": needed.bytes // 2,
         "start_memory_bytes": before,
         "peak_memory_bytes": _peak_bytes(),
         "import_seconds": import_seconds,
         "first_call_seconds": first_seconds,
         "device": _device(jax),
     }
-    references = rates.references(n_orbitals, n_modes)
+    references = rates.references(n_orbitals, n_modes, is_single)
     times = _in_turns(kernel, references, request["repeats"])
     return row | _numbers(needed, references, times, jax.default_backend() == "cpu")
 
@@ -82,19 +87,27 @@ def _from_file(path: str):
     return model
 
 
-def _cells(coupling) -> tuple[int, ...]:
-    if not hasattr(coupling, "phonon_cells"):
-        return ()
-    return len(coupling.phonon_cells), len(coupling.electron_cells)
+def _fourier(coupling, meshes, values: int) -> int:
+    """Flops of the Fourier steps; a two-centre coupling has none for a pair."""
+    from ephforge.bench.count import fourier_flops
+    from ephforge.core.realspace import WannierCoupling
+    from ephforge.coupling.wannier import box
+
+    if not isinstance(coupling, WannierCoupling):
+        return 0
+    over_k = box(coupling.electron_cells, meshes.k_mesh)
+    n_cells = len(box(coupling.phonon_cells, meshes.q_mesh).cells_x3), len(over_k.cells_x3)
+    sides = tuple(map(len, over_k.residues))
+    return fourier_flops(math.prod(meshes.q_mesh), values, *n_cells, meshes.k_mesh, sides)
 
 
-def _first(kernel, needed) -> tuple[float, int]:
-    """Seconds of the first call and bytes of |g|; holds the count to what came out."""
+def _first(kernel, needed) -> float:
+    """Seconds of the first call; holds the count to what came out."""
     start = time.perf_counter()
-    g_mnvkq = kernel()[0].g_mnvkq
+    elements = kernel()
     seconds = time.perf_counter() - start
-    assert g_mnvkq.size == needed.elements
-    return seconds, g_mnvkq.nbytes
+    assert elements == needed.elements
+    return seconds
 
 
 def _in_turns(kernel, references: dict, repeats: int) -> dict[str, list[tuple[float, float]]]:

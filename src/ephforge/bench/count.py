@@ -3,14 +3,13 @@
 A pair (k, q) needs, for each mode, two products of N x N complex matrices (band states on both
 sides of dH/du): 2 N^3 complex multiply-adds for N^2 elements, at 8 real flops each 16 N flops
 an element; and each element is one complex number written, 16 bytes.  Bands are diagonalised
-once per k and modes once per q.  A general coupling has in addition its two Fourier steps: as
-matrix products 8 real flops for each cell Re and each displacement (the first step, over Rp, is
-shared by all k of a q).
+once per k and modes once per q.  A general coupling has in addition its two Fourier steps
+(`fourier_flops`).
 """
 
+import math
 from typing import NamedTuple
 
-BYTES_PER_ELEMENT = 16
 FLOPS_PER_PRODUCT = 8  # a complex multiply-add in real operations
 
 
@@ -20,7 +19,7 @@ class Count(NamedTuple):
     Attributes:
       elements: numbers g_mnv(k, q).
       flops: of the two products.
-      fourier_flops: of the Fourier steps of a general coupling, done as matrix products.
+      fourier_flops: of the Fourier steps of a general coupling.
       bytes: of the elements as complex numbers.
       electron_problems, phonon_problems: Hermitian matrices to diagonalise.
       orbitals, modes: the sizes of these.
@@ -37,21 +36,47 @@ class Count(NamedTuple):
 
 
 def count(
-    n_k: int, n_q: int, orbitals: int, modes: int, phonon_cells: int = 0, electron_cells: int = 0
+    n_k: int,
+    n_q: int,
+    orbitals: int,
+    modes: int,
+    fourier: int = 0,
+    is_single: bool = False,
 ) -> Count:
-    """The count of a map on n_k x n_q points; cells only of a general coupling."""
+    """The count of a map on n_k x n_q points.
+
+    Args:
+      fourier: flops of the Fourier steps, of a general coupling.
+      is_single: elements are of single precision.
+    """
     elements = n_k * n_q * modes * orbitals**2
-    per_q = modes * orbitals**2 * electron_cells
-    return Count(
-        elements,
-        16 * orbitals * elements,
-        FLOPS_PER_PRODUCT * n_q * per_q * (phonon_cells + n_k),
-        BYTES_PER_ELEMENT * elements,
-        n_k,
-        n_q,
-        orbitals,
-        modes,
+    size = 8 if is_single else 16
+    products = 16 * orbitals * elements
+    return Count(elements, products, fourier, size * elements, n_k, n_q, orbitals, modes)
+
+
+def fourier_flops(
+    n_q: int,
+    values: int,
+    phonon_cells: int,
+    electron_cells: int,
+    k_mesh: tuple[int, int, int],
+    residues: tuple[int, int, int],
+) -> int:
+    """Of the two steps on meshes, as the kernel takes them.
+
+    The first is a matrix product over cells Rp, different modulo the q mesh, for each cell Re; the
+    second goes from the box of cells Re to the k mesh one direction after the other.
+
+    Args:
+      values: of each pair of cells, modes times orbitals squared.
+      residues: sides of the box.
+    """
+    first = phonon_cells * electron_cells
+    second = sum(
+        residues[j] * math.prod(k_mesh[: j + 1]) * math.prod(residues[j + 1 :]) for j in range(3)
     )
+    return FLOPS_PER_PRODUCT * n_q * values * (first + second)
 
 
 def floor_seconds(needed: Count, rates: dict) -> float:

@@ -1,6 +1,6 @@
 """What the machine does at best: matrix products, copies, small eigenproblems.
 
-NumPy on the CPU, JAX on an accelerator.  Everything in complex128.
+NumPy on the CPU, JAX on an accelerator.  Eigenproblems are always in double precision.
 """
 
 import time
@@ -27,7 +27,9 @@ def timed(function: Callable, *arguments) -> tuple[float, float]:
     return tuple(now - before for now, before in zip(clocks(), start, strict=True))
 
 
-def references(orbitals: int, modes: int) -> dict[str, tuple[Callable, float]]:
+def references(
+    orbitals: int, modes: int, is_single: bool = False
+) -> dict[str, tuple[Callable, float]]:
     """Name -> (a call that does the work once, how much work that is).
 
     Work: "gemm" in real flops, "copy" in bytes read and written, "electron_problem" and
@@ -37,8 +39,9 @@ def references(orbitals: int, modes: int) -> dict[str, tuple[Callable, float]]:
     on_cpu = jax.default_backend() == "cpu"
     place = np.asarray if on_cpu else jax.device_put
     array = np if on_cpu else jnp
-    square = place(random.normal(size=(_GEMM, _GEMM)) * (1 + 1j))
-    source = place(np.ones(_COPY, complex))
+    kind = np.complex64 if is_single else np.complex128
+    square = place((random.normal(size=(_GEMM, _GEMM)) * (1 + 1j)).astype(kind))
+    source = place(np.ones(_COPY, kind))
     target = np.empty_like(source) if on_cpu else None
     copy = (lambda: np.copyto(target, source)) if on_cpu else (lambda: jnp.copy(source))
     found = {

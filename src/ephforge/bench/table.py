@@ -1,8 +1,8 @@
 """The record as lines of text."""
 
 _HEAD = (
-    "model       k mesh    q mesh   orb  elements      M/s   spread  GFLOP/s  of GEMM   GB/s"
-    "  of copy  of floor   peak MB"
+    "model       k mesh    q mesh   orb   bits    elements      M/s   spread  GFLOP/s  of GEMM"
+    "   GB/s  of copy  of floor   peak MB"
 )
 
 
@@ -17,7 +17,8 @@ def line(row: dict) -> str:
     spread = (seconds["largest"] - seconds["smallest"]) / seconds["median"]
     return (
         f"{row['section']:10}  {_mesh(row['k_mesh']):8}  {_mesh(row['q_mesh']):8}"
-        f"{count['orbitals']:3}  {count['elements']:9d}"
+        f"{count['orbitals']:3}  {8 * row['result_bytes'] // count['elements']:5}"
+        f"  {count['elements']:10d}"
         f"  {1e-6 * row['elements_per_second']:7.2f}  {spread:6.0%}"
         f"  {row['gflops']:7.2f}  {row['gflops'] / reference['gemm_gflops']:7.0%}"
         f"  {row['gbytes']:6.3f}  {row['gbytes'] / reference['copy_gbytes']:6.1%}"
@@ -48,11 +49,6 @@ def foot(record: dict) -> list[str]:
             f"  {section}: import {found['import']:.2f} s, first call {found['first_call']:.2f} s "
             f"(compilation {found['compilation']:.2f}), in a new process "
             f"{found['first_call_again']:.2f} s, later {found['later_call']:.3f} s"
-        )
-    for left in record["left_out"]:
-        lines.append(
-            f"left out: {left['section']} {_mesh(left['k_mesh'])} x {_mesh(left['q_mesh'])}: "
-            f"{left['reason']}"
         )
     return lines
 

@@ -39,7 +39,7 @@ class Pairs(NamedTuple):
     meshes: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
 
     @property
-    def k_k3(self) -> Float[Array, "k 3"]:
+    def k_k3(self) -> Float[np.ndarray, "k 3"]:
         """The points k."""
         return self.points_p3[self.initial_k]
 

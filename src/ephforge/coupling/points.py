@@ -7,6 +7,7 @@ computed once and Fourier steps are short (wannier.py); k+q of lists are points 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Complex, Float
 
@@ -16,6 +17,7 @@ from ephforge.coupling.grid import Limits, Pairs, Wanted, list_pairs, mesh_pairs
 from ephforge.coupling.source import GeneralSource, Stream, TwoCentreSource
 
 MEMORY = 2**30  # bytes, for everything but the model itself and what Python and JAX take
+_LARGEST_CHUNK = 2**24  # bytes, on a CPU: memory of larger pieces goes back to the system each time
 # of the memory: a chunk of g, which is there in the kernel, in the chunk that the caller has, and
 # in those that wait to be written
 _SHARE = 8
@@ -101,7 +103,10 @@ def _chunks(
         source = GeneralSource(model, limits, wanted, meshes)
     if meshes:
         pairs = mesh_pairs(*meshes)
-        yield from _parts(source.at(pairs), pairs, memory // _SHARE)
+        largest = memory // _SHARE
+        if jax.default_backend() == "cpu":
+            largest = min(largest, _LARGEST_CHUNK)
+        yield from _parts(source.at(pairs), pairs, largest)
         return
     k_k3 = _in_blocks(points.k_k3)
     length = min(_LIST, len(points.q_q3), max(1, memory // _SHARE // _bytes_of_one(model, k_k3)))

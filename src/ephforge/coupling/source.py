@@ -196,6 +196,14 @@ def _folded(
     found = Parts(np.zeros(shape, kind), np.zeros(shape, kind))
     for p, g_scrab in zip(number_p, g_pscrab, strict=True):
         g_rscab = np.moveaxis(g_scrab, 2, 0)
-        np.add.at(found.real[p], number_r, g_rscab.real)
-        np.add.at(found.imag[p], number_r, g_rscab.imag)
+        for chosen in _without_twins(number_r):
+            found.real[p, number_r[chosen]] += g_rscab.real[chosen]
+            found.imag[p, number_r[chosen]] += g_rscab.imag[chosen]
     return jax.tree.map(lambda x: jnp.asarray(x.reshape(size_p, -1)), found)
+
+
+def _without_twins(number_r: Int[np.ndarray, " r"]) -> list[Int[np.ndarray, "_"]]:
+    """Places of the first occurrence of each number, of the second, and so on."""
+    order = np.argsort(number_r, kind="stable")
+    _, first, count = np.unique(number_r[order], return_index=True, return_counts=True)
+    return [order[first[count > turn] + turn] for turn in range(count.max())]

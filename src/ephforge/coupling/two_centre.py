@@ -223,7 +223,7 @@ def wave(
     n_atoms = displacement_vsc.shape[1]
     field = potential = None
     if field_tcsoo is not None:
-        same_ts = jnp.eye(n_atoms)[:, None, :, None, None]
+        same_ts = jnp.eye(n_atoms, dtype=rigid_csoo.dtype)[:, None, :, None, None]
         field = parts(field_tcsoo - same_ts * rigid_csoo)
     if dipole_sct is not None:
         potential = parts(jnp.tensordot(displacement_vsc, dipole_sct, axes=2))
