@@ -154,7 +154,11 @@ def _many(ends_ip, at_iq, mass_is, initial_k, final_iqk, count, limits, room_xkv
     def one(ends_p, at_q, mass_s, final_qk):
         start = jnp.zeros_like(count)
         numbers = grid.Numbers(initial_k, final_qk, start, count, start)
-        return two_centre_grid.couplings(ends_p, at_q, mass_s, numbers, limits, wanted, room_xkvmn)
+        own_k = jax.tree.map(lambda x: x[initial_k], ends_p)
+        groups = grid.groups(ends_p.energy_n, limits.degeneracy, wanted.is_single)
+        return two_centre_grid.couplings(
+            own_k, ends_p, groups, at_q, mass_s, numbers, limits, wanted, room_xkvmn
+        )
 
     return jax.vmap(one)(ends_ip, at_iq, mass_is, final_iqk)
 

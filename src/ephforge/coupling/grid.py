@@ -80,6 +80,18 @@ class Limits(NamedTuple):
     soft_mode: float
 
 
+class Groups(NamedTuple):
+    """Degenerate bands at the points.
+
+    Attributes:
+      sharing_pmn: `degeneracy.sharing`.
+      are_there: whether there are any.
+    """
+
+    sharing_pmn: Float[Array, "p n n"]
+    are_there: Bool[Array, ""]
+
+
 class Wanted(NamedTuple):
     """What comes out: the lowest `bands`, and g itself or |g| averaged over degenerate states.
 
@@ -124,9 +136,18 @@ def mesh_pairs(
     return Pairs(points_p3, np.arange(len(points_p3)), final_qk, q_q3, (k_mesh, q_mesh))
 
 
+def groups(
+    energy_pn: Float[Array, "p n"], degeneracy: float | Float[Array, ""], is_single: bool
+) -> Groups:
+    """Degenerate bands at the points; energies in eV."""
+    sharing_pmn = jax.vmap(sharing, (0, None))(energy_pn, degeneracy)
+    are_there = jnp.any(jax.vmap(is_shared, (0, None))(energy_pn, degeneracy))
+    return Groups(in_precision(sharing_pmn, is_single), are_there)
+
+
 def over_q(
     couple_q: Callable,
-    energy_pn: Float[Array, "p n"],
+    groups: Groups,
     at_q: Modes,
     mass_s: Float[Array, " s"],
     numbers: Numbers,
@@ -139,14 +160,10 @@ def over_q(
     Args:
       couple_q: (q, displacements, is_wanted) -> weights, and a function (block of k, numbers of
         its k+q) -> what they weigh for each k; both as `matrix_elements.in_modes` takes them.
-      energy_pn: bands at the points, eV.
+      groups: degenerate bands at the points.
       room_xkvmn: an array, from `Wanted.room`, that the result is written over.  Fresh memory
         costs as much as the arithmetic, so callers donate one to call after call.
     """
-    share = jax.vmap(sharing, (0, None))
-    has_groups = jnp.any(jax.vmap(is_shared, (0, None))(energy_pn, limits.degeneracy))
-    bands_pmn = in_precision(share(energy_pn, limits.degeneracy), wanted.is_single)
-    modes_qvv = in_precision(share(at_q.energy_qv, limits.degeneracy), wanted.is_single)
     initial_jk, final_qjk = blocks(numbers.initial_k), blocks(numbers.final_qk, 1)
 
     def at_one_q(x, found):
@@ -154,12 +171,14 @@ def over_q(
         energy_v, polarisation_vd = at_q.energy_qv[q], at_q.polarisation_qvd[q]
         waves_vsc = displacements(energy_v, polarisation_vd, mass_s, limits.soft_mode)
         weights, couple_block = couple_q(q, waves_vsc, is_wanted)
-        is_grouped = has_groups | is_shared(energy_v, limits.degeneracy)
+        modes_vv = in_precision(sharing(energy_v, limits.degeneracy), wanted.is_single)
+        is_grouped = groups.are_there | is_shared(energy_v, limits.degeneracy)
 
         def at_one_block(j, found):
-            changes_k = couple_block(j, final_qjk[q, j])
-            groups = modes_qvv[q], bands_pmn[final_qjk[q, j]], bands_pmn[initial_jk[j]]
-            value_kvmn = _reduced(weights, changes_k, groups, is_grouped, is_wanted, wanted)
+            points = final_qjk[q, j], initial_jk[j]
+            shares = modes_vv, groups.sharing_pmn, *points
+            changes_k = couple_block(j, points[0])
+            value_kvmn = _reduced(weights, changes_k, shares, is_grouped, is_wanted, wanted)
             return found.at[numbers.row + x, j].set(value_kvmn)
 
         return jax.lax.fori_loop(0, len(initial_jk), at_one_block, found)
@@ -176,7 +195,7 @@ def in_precision(tree, is_single: bool):
 def _reduced(
     weights: list[Parts],
     changes_k: list[Parts],
-    groups: tuple,
+    shares: tuple,
     is_grouped: Bool[Array, ""],
     is_wanted: Bool[Array, ""],
     wanted: Wanted,
@@ -184,7 +203,8 @@ def _reduced(
     """g of a block of k in modes and in the window; |g| is averaged where states may be degenerate.
 
     Args:
-      groups: from `sharing`, for the modes, the final bands of each k, the initial bands.
+      shares: from `sharing`, for the modes and for bands at the points; numbers of the points of
+        the final bands of each k, of the initial bands.
     """
     window = (..., slice(wanted.bands), slice(wanted.bands))
 
@@ -194,10 +214,11 @@ def _reduced(
     def squares(changes_k):
         return square(turned(changes_k))
 
-    def shared(changes_k, modes_vv, final_kmm, initial_knn):
+    def shared(changes_k, modes_vv, sharing_pmn, final_k, initial_k):
         average = jax.vmap(partial(averaged, is_wanted=is_wanted), (0, None, 0, 0))
         square_kvmn = apart(is_wanted, squares, changes_k)
-        final_kxm, initial_kny = final_kmm[:, : wanted.bands], initial_knn[:, :, : wanted.bands]
+        final_kxm = sharing_pmn[final_k, : wanted.bands]
+        initial_kny = sharing_pmn[initial_k, :, : wanted.bands]
         return jnp.sqrt(average(square_kvmn, modes_vv, final_kxm, initial_kny))
 
     def bare(changes_k, *_):
@@ -205,7 +226,7 @@ def _reduced(
 
     if wanted.is_complex:
         return whole(turned(changes_k))[window]
-    return jax.lax.cond(is_grouped, shared, bare, changes_k, *groups)
+    return jax.lax.cond(is_grouped, shared, bare, changes_k, *shares)
 
 
 def blocks(values_k, axis: int = 0):

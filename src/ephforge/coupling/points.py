@@ -17,10 +17,9 @@ from ephforge.coupling.grid import Limits, Pairs, Wanted, list_pairs, mesh_pairs
 from ephforge.coupling.source import GeneralSource, Stream, TwoCentreSource
 
 MEMORY = 2**30  # bytes, for everything but the model itself and what Python and JAX take
-_LARGEST_CHUNK = 2**24  # bytes, on a CPU: memory of larger pieces goes back to the system each time
-# of the memory: a chunk of g, which is there in the kernel, in the chunk that the caller has, and
-# in those that wait to be written
-_SHARE = 8
+# bytes, on a CPU: memory that is touched for the first time costs as much as what is computed there
+_LARGEST_ROOM = 2**24
+_SHARE = 8  # the kernel computes chunks of so small a part; others wait to be written
 _LIST = 8  # q of a list at once: the first step of a general coupling reads all of g once for them
 _SMALLEST_BLOCK = 64  # k; lists that cannot be cut in blocks of equal length are filled up
 
@@ -105,7 +104,7 @@ def _chunks(
         pairs = mesh_pairs(*meshes)
         largest = memory // _SHARE
         if jax.default_backend() == "cpu":
-            largest = min(largest, _LARGEST_CHUNK)
+            largest = min(largest, _LARGEST_ROOM)
         yield from _parts(source.at(pairs), pairs, largest)
         return
     k_k3 = _in_blocks(points.k_k3)

@@ -1,7 +1,7 @@
 """One model's couplings at pairs (k, q), so many q at a time as memory allows.
 
 A source holds a model on the device; `at` gives a `Stream`, which holds what the pairs need and
-computes them.  All calls of a stream write over one piece of memory.
+computes them.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from ephforge.coupling.arrays import (
     padded_length,
     two_centre_arrays,
 )
-from ephforge.coupling.grid import Limits, Modes, Numbers, Pairs, Wanted
+from ephforge.coupling.grid import Limits, Modes, Numbers, Pairs, Wanted, groups
 from ephforge.coupling.products import Parts
 from ephforge.coupling.two_centre_grid import couplings as two_centre_couplings
 from ephforge.coupling.wannier_grid import Response, Second
@@ -49,41 +49,36 @@ class Stream(NamedTuple):
     wanted: Wanted
 
     def all_q(self, largest: int) -> Inexact[np.ndarray, "q k v m n"]:
-        """g of all q, eV.
-
-        Args:
-          largest: bytes of g that one call computes; at least one q.
-        """
+        """g of all q, eV; the argument is that of `chunks`."""
         found = np.empty(self.shape, self.wanted.kind)
-        self._fill(found, 0, self._room(largest))
+        for first, g_xkvmn in self.chunks(largest):
+            found[first : first + len(g_xkvmn)] = g_xkvmn
         return found
 
     def chunks(self, largest: int) -> Iterator[tuple[int, Inexact[np.ndarray, "x k v m n"]]]:
-        """Number of the first q, and g of so many as `largest` bytes hold; at least one."""
-        room = self._room(largest)
-        for first in range(0, self.shape[0], len(room)):
-            count = min(len(room), self.shape[0] - first)
-            found = np.empty((count, *self.shape[1:]), self.wanted.kind)
-            room = self._fill(found, first, room)
-            yield first, found
+        """Number of the first q, and g of it and the next ones, eV.
+
+        Two pieces of memory take turns.  Whoever keeps a chunk for long has it: its memory is then
+        not written over but replaced, which takes longer.
+
+        Args:
+          largest: bytes of a chunk; at least one q.
+        """
+        n_q = self.shape[0]
+        rows = min(max(1, largest // self.bytes_of_one), padded_length(n_q, Q_PAD))
+        rooms = [None, None]
+        for turn, first in enumerate(range(0, n_q, rows)):
+            room = rooms[turn % 2]
+            if room is None:
+                room = self.wanted.room(rows, *self.shape[1:3])
+            count = min(rows, n_q - first)
+            room = rooms[turn % 2] = jax.block_until_ready(self.step(first, count, room))
+            yield first, np.asarray(room)[:count]
 
     @property
     def bytes_of_one(self) -> int:
         """Of g at one q."""
         return int(np.prod(self.shape[1:])) * np.dtype(self.wanted.kind).itemsize
-
-    def _room(self, largest: int) -> Inexact[jax.Array, "x k v m n"]:
-        rows = min(max(1, largest // self.bytes_of_one), padded_length(self.shape[0], Q_PAD))
-        return self.wanted.room(rows, *self.shape[1:3])
-
-    def _fill(self, found_xkvmn: np.ndarray, first: int, room: jax.Array) -> jax.Array:
-        """Compute the q from `first` on into an array, over one piece of device memory."""
-        for start in range(0, len(found_xkvmn), len(room)):
-            count = min(len(room), len(found_xkvmn) - start)
-            room = self.step(first + start, count, room)
-            # copied at once: memory that NumPy still looks at is not written over but replaced
-            found_xkvmn[start : start + count] = np.asarray(room)[:count]
-        return room
 
 
 class TwoCentreSource:
@@ -99,7 +94,11 @@ class TwoCentreSource:
         )
         final_qk, mass_s = padded(pairs.final_qk, Q_PAD), self.model.crystal.masses
         kernel = compiled(two_centre_couplings, ("wanted",), ("room_xkvmn",))
-        fixed = jax.device_put((ends_p, at_q, mass_s))
+        initial_k = _at_k(ends_p, pairs)
+        together = compiled(groups, ("is_single",))(
+            ends_p.energy_n, self.limits.degeneracy, is_single=self.wanted.is_single
+        )
+        fixed = jax.device_put((initial_k, ends_p, together, at_q, mass_s))
         points = jax.device_put((pairs.initial_k, final_qk))
 
         def step(first: int, count: int, room):
@@ -146,7 +145,11 @@ class GeneralSource:
         modes = Modes(*map(np.asarray, modes))
         kernel = compiled(wannier_grid.couplings, ("wanted",), ("room_xkvmn",))
         second = self._second or Second([self._phases(pairs.k_k3, self._cells_r3)], None)
-        fixed = jax.device_put((states, second, model.crystal.masses, pairs.initial_k))
+        together = compiled(groups, ("is_single",))(
+            states.energy_pn, self.limits.degeneracy, is_single=wanted.is_single
+        )
+        fixed = jax.device_put((_at_k(states.ket_pbn, pairs), states.bra_pma, together))
+        rest = jax.device_put((second, model.crystal.masses))
 
         def step(first: int, count: int, room):
             for start in range(first, first + count, _TOGETHER):
@@ -157,11 +160,11 @@ class GeneralSource:
                 phases_qp = self._phases(pairs.q_q3[rows], self._cells_p3)
                 at_q = Response(*own, phases_qp, self._g_py)
                 size = map(np.int32, (0, len(chosen), start - first))
-                numbers = Numbers(fixed[3], pairs.final_qk[rows], *size)
+                numbers = Numbers(pairs.initial_k, pairs.final_qk[rows], *size)
                 room = kernel(
-                    fixed[0],
+                    *fixed,
                     at_q,
-                    *fixed[1:3],
+                    *rest,
                     numbers,
                     self.limits,
                     wanted=wanted,
@@ -176,6 +179,13 @@ class GeneralSource:
     def _phases(self, points_x3: np.ndarray, cells_r3: np.ndarray) -> Parts:
         angle_xr = 2 * np.pi * (points_x3 @ cells_r3.T)
         return _cast(Parts(np.cos(angle_xr), np.sin(angle_xr)), self.wanted.is_single)
+
+
+def _at_k(values_p, pairs: Pairs):
+    """Of the points k."""
+    if pairs.meshes is not None:
+        return values_p  # the points are k
+    return jax.tree.map(lambda x: x[: len(pairs.initial_k)], values_p)
 
 
 def _cast(values, is_single: bool):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from ephforge.coupling import longrange, two_centre
 from ephforge.coupling.grid import (
+    Groups,
     Lattice,
     Limits,
     Modes,
@@ -87,7 +88,9 @@ def ends(
 
 
 def couplings(
-    ends_p: two_centre.Ends,
+    initial_k: two_centre.Ends,
+    final_p: two_centre.Ends,
+    groups: Groups,
     at_q: Waves,
     mass_s: Float[Array, " s"],
     numbers: Numbers,
@@ -98,11 +101,12 @@ def couplings(
     """Couplings of a two-centre model.
 
     Args:
-      ends_p: of the points; their bands may be more than are wanted.
+      initial_k, final_p: of k, and of all points; their bands may be more than are wanted.
+      groups: degenerate bands at the points.
       numbers: of the pairs; see `grid.Numbers`.
       room_xkvmn: see `grid.over_q`.
     """
-    initial_jk = blocks(jax.tree.map(lambda x: x[numbers.initial_k], ends_p))
+    initial_jk = blocks(initial_k)
 
     def couple_q(q, displacement_vsc, is_wanted):
         wave = two_centre.wave(displacement_vsc, *at_q.couplings(q))
@@ -110,11 +114,9 @@ def couplings(
         couple = jax.vmap(partial(two_centre.couple, is_wanted=is_wanted), (0, 0, None))
 
         def couple_block(j, final_k):
-            initial_k = jax.tree.map(lambda x: x[j], initial_jk)
-            return couple(initial_k, jax.tree.map(lambda x: x[final_k], ends_p), wave)
+            initial = jax.tree.map(lambda x: x[j], initial_jk)
+            return couple(initial, jax.tree.map(lambda x: x[final_k], final_p), wave)
 
         return wave.weights(), couple_block
 
-    return over_q(
-        couple_q, ends_p.energy_n, at_q.modes, mass_s, numbers, limits, wanted, room_xkvmn
-    )
+    return over_q(couple_q, groups, at_q.modes, mass_s, numbers, limits, wanted, room_xkvmn)

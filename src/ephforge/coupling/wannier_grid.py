@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from ephforge.coupling import longrange, wannier
 from ephforge.coupling.grid import (
+    Groups,
     Lattice,
     Limits,
     Modes,
@@ -90,7 +91,9 @@ def phonons(
 
 
 def couplings(
-    at_points: States,
+    initial_kbn: Parts,
+    final_pma: Parts,
+    groups: Groups,
     at_q: Response,
     second: Second,
     mass_s: Float[Array, " s"],
@@ -102,10 +105,12 @@ def couplings(
     """Couplings of a general model.
 
     Args:
+      initial_kbn, final_pma: Bloch states at k (ket), at all points (bra).
+      groups: degenerate bands at the points.
       numbers, room_xkvmn: see `grid`.
     """
-    size = at_points.energy_pn.shape[1]
-    initial_jk = blocks(jax.tree.map(lambda x: x[numbers.initial_k], at_points.ket_pbn))
+    size = final_pma.real.shape[-1]
+    initial_jk = blocks(initial_kbn)
     wide = (-1, 3 * len(mass_s), size, size)
     g_qrx = jax.tree.map(
         lambda x: x.reshape(x.shape[0], -1, 3 * len(mass_s) * size**2),
@@ -122,14 +127,12 @@ def couplings(
         change = jax.vmap(partial(wannier.change, is_wanted=is_wanted))
 
         def couple_block(j, final_k):
-            ours, initial_k = jax.tree.map(lambda x: x[j], (gradient_jk, initial_jk))
-            return [change(ours, jax.tree.map(lambda x: x[final_k], at_points.bra_pma), initial_k)]
+            ours, initial = jax.tree.map(lambda x: x[j], (gradient_jk, initial_jk))
+            return [change(ours, jax.tree.map(lambda x: x[final_k], final_pma), initial)]
 
         return [in_precision(weights, wanted.is_single)], couple_block
 
-    return over_q(
-        couple_q, at_points.energy_pn, at_q.modes, mass_s, numbers, limits, wanted, room_xkvmn
-    )
+    return over_q(couple_q, groups, at_q.modes, mass_s, numbers, limits, wanted, room_xkvmn)
 
 
 def _gradient(g_rx: Parts, second: Second, is_wanted: Bool[Array, ""], shape: tuple) -> Parts:
