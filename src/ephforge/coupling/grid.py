@@ -21,7 +21,7 @@ from ephforge.coupling.degeneracy import averaged, is_shared, sharing
 from ephforge.coupling.matrix_elements import displacements, in_modes
 from ephforge.coupling.products import Parts, apart, square, whole
 
-_LONGEST_BLOCK = 512  # k at once, so that what passes between two steps stays in the caches
+_LONGEST_BLOCK = 256  # k at once, so that what passes between two steps stays in the caches
 _SHORTEST_BLOCK = 64
 
 
