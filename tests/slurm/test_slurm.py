@@ -28,6 +28,8 @@ def slurm(tmp_path_factory):
         "SLURM_TEST_PORT": str(20000 + os.getpid() % 20000 * 2),
         "SLURM_TEST_MEM": "64000",  # advertised only: what the rules ask for has to fit
         "SLURM_TEST_CGROUP": "no",
+        # the GPUs of this controller are made up: its jobs are told to do without
+        "EPHFORGE_DEVICE": "cpu",
     }
     environment = os.environ | settings
 

@@ -30,9 +30,11 @@ def _row(request: dict, start: float) -> dict:
     import jax
 
     from ephforge.bench import count, rates
+    from ephforge.core.devices import settle
     from ephforge.coupling import batch, grid
 
     import_seconds = time.perf_counter() - start
+    settle()
     model = _model(request)
     pairs = grid.mesh_pairs(tuple(request["k_mesh"]), tuple(request["q_mesh"]))
     n_orbitals, n_modes = len(model.hopping.site), 3 * len(model.crystal.numbers)
