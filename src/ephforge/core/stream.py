@@ -90,6 +90,8 @@ class Stream:
         self._writer = threading.Thread(target=self._write, name="netcdf", daemon=True)
 
     def __enter__(self) -> "Stream":
+        if self._path.is_dir():
+            raise EphforgeError(f"{self._path}: a folder, expected the name of a file")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
