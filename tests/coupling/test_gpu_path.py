@@ -57,6 +57,6 @@ def test_materials_are_taken_together_with_the_same_numbers(path):
     (expected,) = batch.evaluate([MAKE[name](2, 4)], pairs, limits, 4, 1)
     norm = float((expected.g_mnvkq**2).sum() ** 0.5)
     assert norm > 1e-3
-    assert result["norms"] == pytest.approx([norm] * 3, rel=1e-9)
+    assert result["norms"] == pytest.approx([norm] * 3, rel=1e-12)
     if name == "two_centre":  # general models run one at a time: their arrays are large
         assert 2 in result["leading"]
