@@ -12,7 +12,7 @@ from ephforge.layers import LAYERS, PACKAGE, PACKAGES, code_version
 
 # packages that only these files may import
 ONLY_IN = {
-    "netCDF4": {"core/netcdf.py"},
+    "netCDF4": {"core/netcdf.py", "core/stream.py"},
     "spglib": {"core/symmetry.py", "espresso/qpoints.py"},
     "ase": {"lattice/", "espresso/steps.py", "observables/paths.py"},
     "asap3": {"lattice/"},

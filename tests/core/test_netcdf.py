@@ -1,5 +1,8 @@
 """Files are whole or refused: every way to damage one that we could think of."""
 
+import hashlib
+import json
+
 import netCDF4
 import numpy as np
 import pytest
@@ -115,6 +118,38 @@ def test_one_changed_number(path, name):
     with netCDF4.Dataset(path, "a") as file:
         file[name][0] += 1
     assert "unfinished or damaged" in refused(path)
+
+
+def seal_as_before(path, version=1):
+    """Checksum as format 1 had it: of the bytes of all arrays, in order of name."""
+    with netCDF4.Dataset(path, "a") as file:
+        file.set_auto_mask(False)
+        digest = hashlib.sha256()
+        for group in (file, file["000001"]):
+            digest.update(b"" if group is file else b"000001")
+            for name in sorted(group.variables):
+                data = group[name][...]
+                is_text = data.dtype.kind == "O"
+                digest.update(f"{name}{data.shape}".encode())
+                digest.update(json.dumps(data.tolist()).encode() if is_text else data.tobytes())
+        file.checksum, file.format_version = digest.hexdigest(), version
+
+
+def test_files_of_the_first_format_are_read_and_checked(path):
+    expected = netcdf.read(path, "test")
+    seal_as_before(path)
+    found = netcdf.read(path, "test")
+    assert found.attributes["format_version"] == 1
+    for name, data in expected.variables.items():
+        np.testing.assert_array_equal(found.variables[name], data)
+    with netCDF4.Dataset(path, "a") as file:
+        file["000001/x"][7] += 1
+    assert "unfinished or damaged" in refused(path)
+
+
+def test_files_of_a_later_format_are_refused(path):
+    seal_as_before(path, netcdf.FORMAT_VERSION + 1)
+    assert "written by a newer ephforge" in refused(path)
 
 
 def test_a_lost_array(path):

@@ -1,8 +1,10 @@
 """The campaign up to its dataset through a real Slurm controller on this machine."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,8 @@ def slurm(tmp_path_factory):
         "SLURM_TEST_PORT": str(20000 + os.getpid() % 20000 * 2),
         "SLURM_TEST_MEM": "64000",  # advertised only: what the rules ask for has to fit
         "SLURM_TEST_CGROUP": "no",
+        # the GPUs of this controller are made up: its jobs are told to do without
+        "EPHFORGE_DEVICE": "cpu",
     }
     environment = os.environ | settings
 
@@ -67,3 +71,27 @@ def test_shards_run_as_slurm_jobs(slurm, checkout):
         )
         == {}
     )
+
+
+SETTLE = "from ephforge.core.devices import settle; print(settle())"
+
+
+@pytest.mark.parametrize("device", ["", "cpu"])
+def test_a_job_that_got_a_gpu_is_told_that_jax_has_none(slurm, tmp_path, device):
+    """As long as it is not told to do without; the GPUs of this controller are made up."""
+    if importlib.util.find_spec("jax_plugins"):
+        pytest.skip("JAX for GPUs is installed and might find one")
+    environment, _ = slurm
+    clean = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    clean |= environment | {"EPHFORGE_DEVICE": device}
+    script = f'#!/bin/sh\n"{sys.executable}" -c "{SETTLE}"\n'
+    options = ("--wait", "--gpus=1", "--mem=2000", f"--output={tmp_path}/job.txt")
+    run = subprocess.run(
+        ["sbatch", *options], input=script, env=clean, capture_output=True, text=True, timeout=120
+    )
+    said = (tmp_path / "job.txt").read_text().strip()
+    if device == "cpu":
+        assert (run.returncode, said) == (0, "cpu"), run.stderr
+    else:
+        assert run.returncode == 1
+        assert "set by Slurm, asks for a GPU, found the CPU only" in said.splitlines()[-1]

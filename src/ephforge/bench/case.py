@@ -32,9 +32,11 @@ def _row(request: dict, start: float) -> dict:
 
     from ephforge.bench import count, rates
     from ephforge.bench.suite import SINGLE
+    from ephforge.core.devices import settle
     from ephforge.coupling import grid, points
 
     import_seconds = time.perf_counter() - start
+    settle()
     model = _model(request)
     meshes = points.Meshes(tuple(request["k_mesh"]), tuple(request["q_mesh"]))
     n_k, n_q = map(math.prod, meshes)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ephforge.cli.devices import DeviceOption
+
 
 def bench(
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
@@ -16,6 +18,7 @@ def bench(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Seconds: tiny cases.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Minutes: large meshes too.")] = False,
+    device: DeviceOption = "auto",
 ) -> None:
     """Time the coupling kernel on this machine, about a minute.
 
@@ -24,6 +27,7 @@ def bench(
     and compilation. M/s is million elements a second and core on a CPU, a second on an accelerator.
     """
     from ephforge.bench import suite, table
+    from ephforge.core.devices import ask
     from ephforge.core.errors import EphforgeError
     from ephforge.core.records import write_record
 
@@ -31,6 +35,7 @@ def bench(
         raise EphforgeError("--quick --full: expected one of them; leave one away")
     if not output.parent.is_dir():
         raise EphforgeError(f"{output}: no such folder, expected one to write into; make it first")
+    ask(device)
     size = "quick" if quick else "full" if full else "default"
     typer.echo(table.head())
     record = suite.run(size, str(model) if model else None, lambda row: typer.echo(table.line(row)))

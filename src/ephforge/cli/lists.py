@@ -1,5 +1,6 @@
 """Points from the command line: a Gamma-centred mesh or a file with one point a line."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from jaxtyping import Float
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_points
+
+_LARGEST_MESH = 10**7  # points, 240 MB
 
 
 def points(
@@ -20,7 +23,7 @@ def points(
 
     Raises:
       BadParameter: neither or both are given, or a mesh of other than positive integers.
-      EphforgeError: as `read_points`.
+      EphforgeError: as `read_points`, or a mesh too large to be listed.
     """
     if (grid is None) == (path is None):
         raise typer.BadParameter(
@@ -32,6 +35,11 @@ def points(
     if min(grid) < 1:
         raise typer.BadParameter(
             f"--{name}-grid {' '.join(map(str, grid))}: expected three positive integers"
+        )
+    if math.prod(grid) > _LARGEST_MESH:
+        raise EphforgeError(
+            f"--{name}-grid {' '.join(map(str, grid))}: expected at most {_LARGEST_MESH} points; "
+            f"ask for fewer points, or for parts of the mesh by --{name}-list"
         )
     return mesh_points(grid)
 

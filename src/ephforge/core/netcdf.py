@@ -23,7 +23,9 @@ import numpy as np
 
 from ephforge.core.errors import EphforgeError
 
-FORMAT_VERSION = 1
+# 2: the checksum is that of the digests of the arrays, so that one that arrives in slabs can be
+# hashed as it comes, whatever its name; 1: that of the bytes of all arrays in order of name
+FORMAT_VERSION = 2
 _RECORDED_PACKAGES = (
     "ephforge",
     "numpy",
@@ -93,16 +95,7 @@ def write(
             for name, (group_variables, group_attributes) in sorted((groups or {}).items()):
                 digest.update(name.encode())
                 _fill(file.createGroup(name), group_variables, group_attributes, digest)
-            file.setncatts(
-                {
-                    "kind": kind,
-                    "format_version": FORMAT_VERSION,
-                    "versions": json.dumps(versions()),
-                    "conventions": "CONVENTIONS.md: eV, angstrom, dalton; |g| in meV; e^{ik.R}",
-                    "checksum": digest.hexdigest(),
-                    "completed": 1,
-                }
-            )
+            seal(file, kind, digest.hexdigest())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -117,10 +110,16 @@ def read(path: str | Path, kind: str) -> Contents:
     path = Path(path)
     digest = hashlib.sha256()
     with _opened(path, kind) as file:
-        contents = _take(file, digest)
+        version = int(_attribute(file, "format_version") or FORMAT_VERSION)
+        if version > FORMAT_VERSION:
+            raise EphforgeError(
+                f"{path}: format {version}, expected at most {FORMAT_VERSION}; it was written by a "
+                "newer ephforge, read it with that"
+            )
+        contents = _take(file, digest, version)
         for name in sorted(file.groups):
             digest.update(name.encode())
-            contents.groups[name] = _take(file.groups[name], digest)
+            contents.groups[name] = _take(file.groups[name], digest, version)
     whole = contents.attributes.get("completed") == 1
     if not whole or contents.attributes.get("checksum") != digest.hexdigest():
         raise EphforgeError(
@@ -203,6 +202,20 @@ def _opened(path: Path, kind: str | None) -> Iterator[netCDF4.Dataset]:
         ) from error
 
 
+def seal(file: netCDF4.Dataset, kind: str, checksum: str) -> None:
+    """Say in a file that it is whole: the last thing that is written."""
+    file.setncatts(
+        {
+            "kind": kind,
+            "format_version": FORMAT_VERSION,
+            "versions": json.dumps(versions()),
+            "conventions": "CONVENTIONS.md: eV, angstrom, dalton; |g| in meV; e^{ik.R}",
+            "checksum": checksum,
+            "completed": 1,
+        }
+    )
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that make the numbers."""
     found = {"python": platform.python_version()}
@@ -229,33 +242,58 @@ def rounded(data: np.ndarray, step: float) -> np.ndarray:
 
 def _fill(group, variables, attributes, digest) -> None:
     for name in sorted(variables):
-        data, axes, unit, meaning, step = variables[name]
-        data = np.asarray(data) if step is None else rounded(data, step)
-        is_complex = np.iscomplexobj(data)
-        if is_complex:
-            data = np.stack([data.real, data.imag], axis=-1)
-            axes = (*axes, "re_im")
-        if data.ndim != len(axes):
-            raise ValueError(f"{name}: axes {axes} do not fit shape {data.shape}")
-        for axis, length in zip(axes, data.shape, strict=True):
-            if axis not in group.dimensions:
-                group.createDimension(axis, length)
-            elif len(group.dimensions[axis]) != length:
-                raise ValueError(f"{name}: axis {axis} is {length}, elsewhere another length")
-        is_text = data.dtype.kind in "UO"
-        if data.dtype == bool:
-            data = data.astype(np.int8)
-        compression = {} if is_text else _compression(data.shape, is_complex, step)
-        stored = group.createVariable(name, str if is_text else data.dtype, axes, **compression)
-        stored.setncatts({"units": unit, "long_name": meaning, "is_complex": int(is_complex)})
-        if step is not None:
-            stored.setncatts({"step": float(step), "largest_rounding": float(step) / 2})
-        stored[...] = data.astype(object) if is_text else data
-        _digest_array(digest, name, data)
+        digest.update(store(group, name, variables[name]))
+    set_attributes(group, attributes)
+
+
+def set_attributes(group, attributes: dict[str, Any]) -> None:
+    """Write attributes; dicts, lists and bools as JSON text."""
     plain = {
         k: json.dumps(v) if isinstance(v, dict | list | bool) else v for k, v in attributes.items()
     }
     group.setncatts(plain)
+
+
+def store(group, name: str, variable: Variable) -> bytes:
+    """Write one array and return its digest, 32 bytes.
+
+    Raises:
+      ValueError: its axes do not fit its shape or the lengths that they have in the group.
+    """
+    data, axes, unit, meaning, step = variable
+    data = np.asarray(data) if step is None else rounded(data, step)
+    is_complex = np.iscomplexobj(data)
+    if is_complex:
+        data = np.stack([data.real, data.imag], axis=-1)
+        axes = (*axes, "re_im")
+    create_axes(group, name, axes, data.shape)
+    is_text = data.dtype.kind in "UO"
+    if data.dtype == bool:
+        data = data.astype(np.int8)
+    compression = {} if is_text else _compression(data.shape, is_complex, step)
+    stored = group.createVariable(name, str if is_text else data.dtype, axes, **compression)
+    stored.setncatts({"units": unit, "long_name": meaning, "is_complex": int(is_complex)})
+    if step is not None:
+        stored.setncatts({"step": float(step), "largest_rounding": float(step) / 2})
+    stored[...] = data.astype(object) if is_text else data
+    digest = hashlib.sha256()
+    _digest_array(digest, name, data)
+    return digest.digest()
+
+
+def create_axes(group, name: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    """Make the axes of an array that the group does not have yet.
+
+    Raises:
+      ValueError: they do not fit the shape or the lengths that they have.
+    """
+    if len(shape) != len(axes):
+        raise ValueError(f"{name}: axes {axes} do not fit shape {shape}")
+    for axis, length in zip(axes, shape, strict=True):
+        if axis not in group.dimensions:
+            group.createDimension(axis, length)
+        elif len(group.dimensions[axis]) != length:
+            raise ValueError(f"{name}: axis {axis} is {length}, elsewhere another length")
 
 
 def _compression(shape: tuple[int, ...], is_complex: bool, step: float | None) -> dict:
@@ -268,12 +306,15 @@ def _compression(shape: tuple[int, ...], is_complex: bool, step: float | None) -
     return {"zlib": True, "complevel": 6, "shuffle": True, "chunksizes": chunk or None}
 
 
-def _take(group, digest) -> Contents:
+def _take(group, digest, version: int = FORMAT_VERSION) -> Contents:
     variables = {}
     for name in sorted(group.variables):
         stored = group.variables[name]
         data = np.asarray(stored[...])
-        _digest_array(digest, name, data)
+        of_array = digest if version == 1 else hashlib.sha256()
+        _digest_array(of_array, name, data)
+        if version > 1:
+            digest.update(of_array.digest())
         if data.dtype.kind == "O":
             data = data.astype(str)
         if getattr(stored, "is_complex", 0):

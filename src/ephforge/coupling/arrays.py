@@ -5,10 +5,8 @@ small ones, so that the large kernels depend on (atoms, orbitals, what the model
 of points) only.  Compiled kernels persist between processes.
 """
 
-import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -38,13 +36,6 @@ def compiled(function: Callable, static: tuple = (), donated: tuple = ()) -> Cal
     return jax.jit(
         function, static_argnames=static, donate_argnames=donated, compiler_options=options
     )
-
-
-def keep_compiled_kernels() -> None:
-    """Keep compiled kernels in $EPHFORGE_CACHE, by default ~/.cache/ephforge/jax."""
-    default = Path.home() / ".cache" / "ephforge" / "jax"
-    jax.config.update("jax_compilation_cache_dir", os.environ.get("EPHFORGE_CACHE", str(default)))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
 def two_centre_arrays(

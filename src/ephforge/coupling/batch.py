@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ephforge.core.devices import keep_compiled_kernels
 from ephforge.core.realspace import Model, TwoCentreCoupling
 from ephforge.coupling import grid, two_centre, two_centre_grid
 from ephforge.coupling.arrays import (
     Q_PAD,
     compiled,
-    keep_compiled_kernels,
     padded,
     padded_length,
     two_centre_arrays,

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 from jaxtyping import Complex, Float
 
+from ephforge.core.devices import keep_compiled_kernels
 from ephforge.core.realspace import Model, TwoCentreCoupling
-from ephforge.coupling.arrays import keep_compiled_kernels
 from ephforge.coupling.grid import Limits, Pairs, Wanted, list_pairs, mesh_pairs
 from ephforge.coupling.source import GeneralSource, Stream, TwoCentreSource
 
@@ -108,7 +108,9 @@ def _chunks(
         yield from _parts(source.at(pairs), pairs, largest)
         return
     k_k3 = _in_blocks(points.k_k3)
-    length = min(_LIST, len(points.q_q3), max(1, memory // _SHARE // _bytes_of_one(model, k_k3)))
+    length = min(
+        _LIST, len(points.q_q3), max(1, memory // _SHARE // _bytes_of_one(model, len(k_k3)))
+    )
     for first in range(0, len(points.q_q3), length):
         # as many every time, so that kernels are compiled for one number
         chosen = np.minimum(np.arange(first, first + length), len(points.q_q3) - 1)
@@ -129,10 +131,10 @@ def _parts(stream: Stream, pairs: Pairs, largest: int) -> Iterator[tuple]:
         yield energy_kn, final_xkm, stream.energy_qv[chosen], g_xkvmn
 
 
-def _bytes_of_one(model: Model, k_k3) -> int:
+def _bytes_of_one(model: Model, n_k: int) -> int:
     """Of one q of a list: couplings, and states at k+q."""
     n_bands, n_modes = len(model.hopping.site), 3 * len(model.crystal.masses)
-    return 16 * len(k_k3) * n_bands**2 * 2 * n_modes
+    return 16 * n_k * n_bands**2 * 2 * n_modes
 
 
 def _in_blocks(k_k3: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "l 3"]:

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from ephforge.core.blocks import block_variables
+from ephforge.core.devices import keep_compiled_kernels, settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, read, write
 from ephforge.core.realspace import (
@@ -68,8 +69,10 @@ def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) ->
     `seconds` tells what the time went into; `start_up` is not in `wall_seconds`.
 
     Raises:
-      EphforgeError: the lattice shard is absent or damaged.
+      EphforgeError: the lattice shard is absent or damaged, or a GPU was asked for in vain.
     """
+    settle()
+    keep_compiled_kernels()  # those of the electrons come before the first call of `blocks`
     start, clock = time.perf_counter(), Clock()
     with clock("read"):
         source = read(lattice, "lattice")

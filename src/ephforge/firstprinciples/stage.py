@@ -9,6 +9,7 @@ import logging
 import time
 
 from ephforge.core.blocks import Block, block_variables
+from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, read, write
 from ephforge.core.realspace import Model, WannierCoupling, read_model
@@ -30,8 +31,10 @@ def run(model: str, maps: str, options: dict, provenance: dict) -> None:
       provenance: stage, options and code of the caller, kept as attributes.
 
     Raises:
-      EphforgeError: the model file is absent, damaged, incomplete, or unstable on the q mesh.
+      EphforgeError: the model file is absent, damaged, incomplete, or unstable on the q mesh; or a
+        GPU was asked for in vain.
     """
+    settle()
     start = time.perf_counter()
     contents = read(model, "model")
     material = _model(model, contents)

@@ -16,6 +16,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
+from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, Variable, read
 from ephforge.model.autoencoder import Autoencoder, Shape, Task, coefficients
@@ -227,7 +228,12 @@ def codec_of(contents: Contents) -> Codec:
 
 
 def load_codec(path: str | Path) -> Codec:
-    """Read results/train/autoencoder.nc."""
+    """Read results/train/autoencoder.nc, to be used on the device that is asked for.
+
+    Raises:
+      EphforgeError: the file is absent or damaged, or a GPU was asked for in vain.
+    """
+    settle()
     return codec_of(read(path, "train"))
 
 

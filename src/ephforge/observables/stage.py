@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, read
 from ephforge.core.realspace import Model, WannierCoupling, read_model
@@ -36,8 +37,9 @@ def run(model: str, record: str, figure: str, options: dict, provenance: dict) -
 
     Raises:
       EphforgeError: the model file is absent, damaged or incomplete, or the options say of it
-        what cannot be (fermi.py, eliashberg.py).
+        what cannot be (fermi.py, eliashberg.py), or a GPU was asked for in vain.
     """
+    settle()
     start = time.perf_counter()
     contents = read(model, "model")
     material = _model(model, contents)

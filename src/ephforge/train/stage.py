@@ -13,6 +13,7 @@ from flax import nnx
 from tqdm import tqdm
 
 from ephforge.core.blocks import Block
+from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
 from ephforge.core.records import write_record
@@ -39,8 +40,12 @@ def run(
 
     Checkpoints of one run lie in a folder named after options, code and data, so that a
     killed run goes on where it was and a changed one starts anew; it is removed at the end.
+
+    Raises:
+      EphforgeError: no material to train on, or a GPU was asked for in vain.
     """
     started = time.perf_counter()
+    settle()
     splits = read_splits(dataset)
     training, validation = splits["train"], splits["validation"]
     if not training:
