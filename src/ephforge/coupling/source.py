@@ -58,22 +58,28 @@ class Stream(NamedTuple):
     def chunks(self, largest: int) -> Iterator[tuple[int, Inexact[np.ndarray, "x k v m n"]]]:
         """Number of the first q, and g of it and the next ones, eV.
 
-        Two pieces of memory take turns.  Whoever keeps a chunk for long has it: its memory is then
-        not written over but replaced, which takes longer.
+        The next chunk is computed while the caller has one.  Three pieces of memory take turns: for
+        it, for the chunk at hand and for the one before.  Whoever keeps a chunk for longer has it;
+        its memory is then not written over but replaced, which takes longer.
 
         Args:
           largest: bytes of a chunk; at least one q.
         """
         n_q = self.shape[0]
         rows = min(max(1, largest // self.bytes_of_one), padded_length(n_q, Q_PAD))
-        rooms = [None, None]
-        for turn, first in enumerate(range(0, n_q, rows)):
-            room = rooms[turn % 2]
-            if room is None:
-                room = self.wanted.room(rows, *self.shape[1:3])
-            count = min(rows, n_q - first)
-            room = rooms[turn % 2] = jax.block_until_ready(self.step(first, count, room))
-            yield first, np.asarray(room)[:count]
+        rooms = []
+
+        def started(first: int) -> jax.Array:
+            room = rooms.pop(0) if len(rooms) == 3 else self.wanted.room(rows, *self.shape[1:3])
+            rooms.append(self.step(first, min(rows, n_q - first), room))
+            return rooms[-1]
+
+        ahead = started(0)
+        for first in range(0, n_q, rows):
+            room = ahead
+            if first + rows < n_q:
+                ahead = started(first + rows)
+            yield first, np.asarray(room)[: n_q - first]
 
     @property
     def bytes_of_one(self) -> int:
