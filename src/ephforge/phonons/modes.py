@@ -69,8 +69,12 @@ def modes(
       within a degenerate subspace, are arbitrary.
     """
     eigenvalue_v, vector_dv = jnp.linalg.eigh(dynamical_dd)
-    energy_v = jnp.sign(eigenvalue_v) * jnp.sqrt(HBAR2_PER_DALTON * jnp.abs(eigenvalue_v))
-    return energy_v, vector_dv.T
+    return energies(eigenvalue_v), vector_dv.T
+
+
+def energies(eigenvalues: Float[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
+    """hbar omega (eV) of eigenvalues of the dynamical matrix; negative for imaginary omega."""
+    return jnp.sign(eigenvalues) * jnp.sqrt(HBAR2_PER_DALTON * jnp.abs(eigenvalues))
 
 
 def energies_at(
@@ -86,17 +90,21 @@ def energies_at(
     missing = (1 << (len(cells_r3) - 1).bit_length()) - len(cells_r3)
     cells_r3 = np.pad(cells_r3, ((0, missing), (0, 0)))
     phi_rsctd = np.pad(phi_rsctd, ((0, missing), (0, 0), (0, 0), (0, 0), (0, 0)))
-    return np.asarray(_energies(*map(jnp.asarray, (q_q3, cells_r3, phi_rsctd, mass_s))))
+    found = _eigenvalues(*map(jnp.asarray, (q_q3, cells_r3, phi_rsctd, mass_s)))
+    if jax.default_backend() == "cpu":
+        # half the time of jax's eigvalsh, which computes vectors too (docs/notes/08)
+        found = np.linalg.eigvalsh(found)
+    return np.asarray(energies(found))
 
 
 @jax.jit
-def _energies(
+def _eigenvalues(
     q_q3: Float[Array, "q 3"],
     cells_r3: Int[Array, "r 3"],
     phi_rsctd: Inexact[Array, "r s 3 s 3"],
     mass_s: Float[Array, " s"],
-) -> Float[Array, "q v"]:
-    def at(q_3):
-        return modes(dynamical_matrix(q_3, cells_r3, phi_rsctd, mass_s))[0]
-
-    return jax.vmap(at)(q_q3)
+) -> Inexact[Array, "q ..."]:
+    """Those of the dynamical matrices; on a CPU the matrices."""
+    at = jax.vmap(dynamical_matrix, (0, None, None, None))
+    matrix_qdd = at(q_q3, cells_r3, phi_rsctd, mass_s)
+    return matrix_qdd if jax.default_backend() == "cpu" else jnp.linalg.eigvalsh(matrix_qdd)
