@@ -97,13 +97,8 @@ def whole(slurm, tmp_path_factory):
     return trial
 
 
-DAMAGES = [
-    cut,
-    *(pytest.param(damage, marks=pytest.mark.faults) for damage in (flip, empty, replace)),
-]
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.faults  # tests/test_campaign.py does the same without Slurm, each time
+@pytest.mark.parametrize("damage", [cut, flip, empty, replace])
 def test_a_damaged_shard_is_named_and_made_again(whole, damage):
     path, before = whole.shard(SHARD), whole.identities()
     damage(path)

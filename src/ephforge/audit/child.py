@@ -12,14 +12,14 @@ from ephforge.core.errors import EphforgeError
 def in_child(seconds: float, function: Callable, path: Path, *arguments: Any) -> Any:
     """Result of `function(path, *arguments)`; all of it travels by pickle.
 
-    Children are forked from one server that has imported the function's module, which costs
-    the start-up of Python once and not for each call.
+    Children are forked from one server that has imported what reads files, which costs the
+    start-up of Python once and not for each call.
 
     Raises:
       EphforgeError: the function raised it, the process died, or it took longer than `seconds`.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])
+    context.set_forkserver_preload(["ephforge.audit.validate"])
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_call, args=(theirs, function, path, *arguments), daemon=True)
     child.start()

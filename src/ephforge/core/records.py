@@ -29,9 +29,12 @@ def read_record(path: str | Path) -> dict:
     """Read what `write_record` wrote.
 
     Raises:
-      EphforgeError: the file is absent or not JSON.
+      EphforgeError: the file is absent, not JSON or not a record.
     """
     try:
-        return json.loads(Path(path).read_text())
+        found = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise EphforgeError(f"{path}: not a readable record ({error}); run again") from error
+    if not isinstance(found, dict):
+        raise EphforgeError(f"{path}: not a record, which has names and values; run again")
+    return found
