@@ -45,5 +45,5 @@ rule all:
         rules.report.output,
         rules.train.output,
         rules.dataset.output,
-        REAL_MATERIALS,
+        rules.report.input,
         expand([rules.lattice.output.shard, rules.coupling.output.shard], shard=SHARDS),
