@@ -97,6 +97,7 @@ def pytest_addoption(parser):
         metavar="FILE",
         help="run the long fault tests too (minutes to an hour); figures go to FILE, as JSON",
     )
+    parser.addoption("--shard-jobs", type=int, default=1000, help="jobs of nothing to run on Slurm")
 
 
 def pytest_collection_modifyitems(config, items):

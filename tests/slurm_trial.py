@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -115,6 +116,13 @@ class Controller:
         record = self.state / "log/jobcomp.txt"
         text = record.read_text() if record.exists() else ""
         return dict(re.findall(r"^JobId=(\d+) .*?JobState=(\w+) ", text, re.MULTILINE))
+
+    def mean_seconds(self) -> float:
+        """From the start to the end of a job, as Slurm recorded it."""
+        record = (self.state / "log/jobcomp.txt").read_text()
+        times = re.findall(r"StartTime=(\S+) EndTime=(\S+)", record)
+        spent = [datetime.fromisoformat(b) - datetime.fromisoformat(a) for a, b in times]
+        return sum(one.total_seconds() for one in spent) / len(spent)
 
     def log(self, program: str) -> str:
         return (self.state / f"log/{program}.log").read_text()

@@ -8,14 +8,16 @@ and forked for each dry run.
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
-from conftest import TINY, Checkout
+from conftest import ROOT, TINY, Checkout
 
+why_lines = runpy.run_path(str(ROOT / "workflow/why.py"))["lines"]
 ARGUMENTS = ["--profile", "profiles/local", "--configfile", "tiny.yaml"]
 DRY_RUNS = """
 import importlib.metadata, json, os, sys
@@ -273,6 +275,35 @@ def test_growth_and_shrinkage(campaign):
     assert set(plan) == AFTER_LATTICE
     assert plan["lattice"] == plan["coupling"] == 1
     assert set(campaign.planned("campaign={materials: 12}")) == AFTER_SHARDS
+
+
+WHY = {
+    "train={learning_rate: 0.002}": "train: 1 job: options changed: learning_rate 0.001 -> 0.002",
+    "campaign={materials: 36}": "lattice: 1 job: not there: results/lattice/000024-000036.nc",
+    "campaign={seed: 8}": "lattice: 2 jobs: options changed: 7 -> 8",
+    "report={title: other}": "report: 1 job: options changed: title ephforge campaign -> other",
+}
+
+
+@pytest.mark.parametrize("change", WHY)
+def test_the_reason_is_one_line(campaign, change):
+    said = campaign.said("-n", "--config", change)
+    told = why_lines(said)
+    assert told[0] == WHY[change]
+    rules = [line.split(":")[0] for line in told]
+    assert len(rules) == len(set(rules))
+    assert set(rules) == set(campaign.planned(change))
+    assert all(len(line) < 250 for line in told)
+
+
+def test_the_reason_of_code_and_of_a_file(campaign):
+    name = "src/ephforge/train/loop.py"
+    with campaign.edited(name, (campaign.folder / name).read_bytes() + b"\n_ADDED = 1\n"):
+        told = why_lines(campaign.said("-n"))
+    assert told[0] == "train: 1 job: code or package versions changed"
+    assert told[1].endswith(": 1 job: made again before it: results/train/autoencoder.nc")
+    with campaign.edited(COUPLING, b"changed"):
+        assert f"dataset: 1 job: changed input: {COUPLING}" in why_lines(campaign.said("-n"))
 
 
 def test_after_all_of_that_there_is_nothing_to_do(campaign):

@@ -74,7 +74,7 @@ def results(folder):
 
 
 def test_killed_at_random_times_the_learning_curve_is_the_same(tmp_path, is_long, figures):
-    kills = 25 if is_long else 3
+    kills = 20 if is_long else 3
     options = OPTIONS | {"steps": 24 * kills, "evaluate_every": 4}
     cache, moments = str(tmp_path / "cache"), random.Random(1)
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
