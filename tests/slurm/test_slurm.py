@@ -1,11 +1,24 @@
 """The campaign up to its dataset through a real Slurm controller on this machine."""
 
+import re
 import shutil
 
 import pytest
 from conftest import TINY
 
 pytestmark = pytest.mark.slurm
+
+
+def requested(slurm) -> dict[str, tuple]:
+    """Rule -> partition, time, memory and GPU of its jobs, as Slurm recorded them."""
+    found = {}
+    for job in slurm.call("scontrol", "show", "job", "--oneliner").splitlines():
+        said = dict(word.split("=", 1) for word in job.split() if "=" in word)
+        rule = re.match(r"rule_([a-z]+)", said["Comment"]).group(1)
+        names = ("Partition", "TimeLimit", "MinMemoryNode", "TresPerJob")
+        found.setdefault(rule, set()).add(tuple(said.get(name) for name in names))
+    assert all(len(kinds) == 1 for kinds in found.values())
+    return {rule: kinds.pop() for rule, kinds in found.items()}
 
 
 def test_shards_run_as_slurm_jobs(slurm, checkout):
@@ -15,7 +28,7 @@ def test_shards_run_as_slurm_jobs(slurm, checkout):
         *("--profile", "slurm", "--configfile", "tiny.yaml"),
         *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
         environment=slurm.environment,
-        timeout=170,
+        timeout=400,
     )
     assert run.returncode == 0, run.stdout[-5000:]
     assert (checkout.folder / "results/dataset/card.json").is_file()
@@ -23,6 +36,11 @@ def test_shards_run_as_slurm_jobs(slurm, checkout):
     assert len(jobs) == 5  # two shards of lattice and of coupling, one dataset
     assert all("JobState=COMPLETED" in job for job in jobs)
     assert len(list((checkout.folder / "logs").glob("coupling/*.log"))) == 2
+    assert requested(slurm) == {
+        "lattice": ("cpu", "01:00:00", "2000M", None),
+        "coupling": ("cpu", "01:00:00", "6000M", "gres:gpu:1"),
+        "dataset": ("cpu", "01:00:00", "4000M", None),
+    }
     assert (
         checkout.planned(
             "results/dataset/dataset.nc", "--profile", "slurm", "--configfile", "tiny.yaml"
