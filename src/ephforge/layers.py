@@ -59,7 +59,7 @@ PACKAGES = {
     "phonons": ("numpy", "jax", "jaxtyping"),
     "baselines": ("numpy", "scipy", "sklearn", "jaxtyping"),
     "model": ("numpy", "jax", "jaxtyping", "flax"),
-    "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "matscipy", "spglib", "jaxtyping"),
+    "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "spglib", "jaxtyping"),
     "threecentre": ("numpy", "jaxtyping", "threadpoolctl"),
     "coupling": ("numpy", "jax", "jaxtyping"),
     "firstprinciples": ("numpy", "jaxtyping", "h5py"),
