@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -44,12 +45,14 @@ def test_start_up_of_a_job(stage, figures):
 
 @pytest.mark.faults
 def test_planning_ten_thousand_jobs(checkout, figures):
+    """Processor seconds: what else the machine does adds none."""
     many = "campaign={materials: 10000, shard_size: 2}"
-    start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     plan = checkout.planned("--profile", "slurm", "--config", many)
-    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert plan["lattice"] == plan["coupling"] == 5_000
-    figures["dry run of 10,000 shard jobs, s"] = seconds
+    figures["dry run of 10,000 shard jobs, processor seconds"] = seconds
     assert seconds < 60
 
 
