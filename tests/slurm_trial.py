@@ -63,7 +63,7 @@ class Controller:
     """slurmctld, slurmd and munged in a folder and on ports of their own."""
 
     def __init__(self, state: Path):
-        self.state = state
+        self.state, self.runs = state, []
         self.settings = {
             "SLURM_TEST_STATE": str(state),
             "SLURM_TEST_PORT": str(20000 + os.getpid() % 20000 * 2),
@@ -83,6 +83,8 @@ class Controller:
             assert started.returncode == 0, started.stdout + started.stderr
             yield self
         finally:
+            for run in self.runs:
+                kill(run)
             self._starter("stop")
 
     def _starter(self, command: str):
@@ -102,7 +104,7 @@ class Controller:
             env=os.environ | self.environment,
             stdout=subprocess.PIPE,
             text=True,
-            timeout=30,
+            timeout=60,
             check=True,
         ).stdout
 
@@ -145,7 +147,6 @@ class Trial:
         (self.folder / "faults").mkdir()
         start = "    start, clock = time.perf_counter(), Clock()\n"
         checkout.replace("src/ephforge/lattice/stage.py", start, HOOK + start)
-        self.run_of: subprocess.Popen | None = None
 
     def command(self, *targets: str) -> list[str]:
         return [
@@ -158,7 +159,7 @@ class Trial:
     def start(self, *targets: str, name: str = "run") -> subprocess.Popen:
         """Snakemake in the background; its output goes to NAME.out."""
         with (self.folder / f"{name}.out").open("w") as out:
-            return subprocess.Popen(
+            run = subprocess.Popen(
                 self.command(*targets),
                 cwd=self.folder,
                 env=os.environ | self._environment(),
@@ -166,12 +167,14 @@ class Trial:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.controller.runs.append(run)
+        return run
 
     def said(self, text: str, name: str = "run") -> bool:
         """Whether a run has printed this by now."""
         return text in (self.folder / f"{name}.out").read_text()
 
-    def finish(self, run: subprocess.Popen, timeout: float = 150, name: str = "run") -> str:
+    def finish(self, run: subprocess.Popen, timeout: float = 300, name: str = "run") -> str:
         """Output of a run that has to end in time; it is killed if it does not."""
         try:
             run.wait(timeout)
@@ -179,14 +182,14 @@ class Trial:
             kill(run)
         return (self.folder / f"{name}.out").read_text()
 
-    def complete(self, *targets: str, timeout: float = 150) -> str:
+    def complete(self, *targets: str, timeout: float = 300) -> str:
         """A run that has to end well."""
         run = self.start(*targets)
         output = self.finish(run, timeout)
         assert run.returncode == 0, output[-5000:]
         return output
 
-    def fail(self, *targets: str, timeout: float = 150) -> str:
+    def fail(self, *targets: str, timeout: float = 300) -> str:
         """A run that has to end badly, without a traceback."""
         run = self.start(*targets)
         output = self.finish(run, timeout)
@@ -195,7 +198,7 @@ class Trial:
         return output
 
     def unlock(self) -> None:
-        run = self.checkout.snakemake("--unlock", "--configfile", "tiny.yaml", timeout=60)
+        run = self.checkout.snakemake("--unlock", "--configfile", "tiny.yaml", timeout=120)
         assert run.returncode == 0, run.stdout
 
     def _environment(self) -> dict[str, str]:
@@ -254,7 +257,7 @@ def kill(run: subprocess.Popen) -> None:
         run.wait()
 
 
-def until(condition, seconds: float = 60, what: str = "") -> None:
+def until(condition, seconds: float = 120, what: str = "") -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():

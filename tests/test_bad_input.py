@@ -54,6 +54,7 @@ def dry_runs(tmp_path_factory):
     return {name: folder / str(number) for number, name in enumerate(CONFIGURATIONS)}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_wrong_configuration_stops_snakemake(dry_runs, name):
     expected = CONFIGURATIONS[name][1]

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 import pytest
 from conftest import ROOT, TINY, Checkout
 
+pytestmark = pytest.mark.campaign
+
 why_lines = runpy.run_path(str(ROOT / "workflow/why.py"))["lines"]
 ARGUMENTS = ["--profile", "profiles/local", "--configfile", "tiny.yaml"]
 DRY_RUNS = """

@@ -29,16 +29,16 @@ def trial(slurm, tmp_path_factory, is_long):
     trial.fault(TIMED_OUT, "sleep")
     targets = [f"results/lattice/{shard}.nc" for shard in shards]
     run = trial.start(*targets, "--set-resources", "lattice:mem_mb=1200*attempt")
-    until(lambda: trial.jobs_of(CANCELLED) and not trial.is_faulty(CANCELLED), 120)
+    until(lambda: trial.jobs_of(CANCELLED) and not trial.is_faulty(CANCELLED), 240)
     slurm.node(State="DRAIN", Reason="test")
     slurm.call("scancel", next(iter(trial.jobs_of(CANCELLED))))
     if is_long:
-        until(lambda: not trial.is_faulty(TIMED_OUT), 60)
+        until(lambda: not trial.is_faulty(TIMED_OUT), 240)
         slurm.call("scontrol", "update", f"JobId={min(trial.jobs_of(TIMED_OUT))}", "TimeLimit=1")
-    until(lambda: "PENDING" in [state for state, _ in slurm.queued().values()], 120)
+    until(lambda: "PENDING" in [state for state, _ in slurm.queued().values()], 240)
     trial.states_when_drained = {int(i): state for i, (state, _) in slurm.queued().items()}
     slurm.node(State="RESUME")
-    trial.output = trial.finish(run, 240)
+    trial.output = trial.finish(run, 400)
     assert run.returncode == 0, trial.output[-5000:]
     return trial
 

@@ -14,7 +14,7 @@ TARGETS = [f"results/lattice/{shard}.nc" for shard in (GOOD, HELD)]
 
 def reached(trial, jobs: int) -> None:
     """So many jobs wait within the held shard."""
-    until(lambda: trial.started(HELD) >= jobs, 120, f"{jobs} jobs of the held shard")
+    until(lambda: trial.started(HELD) >= jobs, 240, f"{jobs} jobs of the held shard")
 
 
 def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
@@ -23,11 +23,11 @@ def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
 
     run = trial.start(*TARGETS)
     reached(trial, 1)
-    until(lambda: trial.said("1 of 2 steps"), 90, "the good shard")
+    until(lambda: trial.said("1 of 2 steps"), 240, "the good shard")
     os.killpg(run.pid, signal.SIGINT)
-    output = trial.finish(run, 150)
+    output = trial.finish(run)
     assert run.returncode != 0
-    until(lambda: not slurm.queued(), 30, "an interrupted Snakemake cancels its jobs")
+    until(lambda: not slurm.queued(), 60, "an interrupted Snakemake cancels its jobs")
     assert "Traceback" not in output
     good = trial.identities()
     assert list(good) == TARGETS[:1]
@@ -39,7 +39,7 @@ def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
     left = set(slurm.queued())
     assert len(left) == 1, "a killed Snakemake leaves its job"
 
-    output = trial.fail(*TARGETS, timeout=60)
+    output = trial.fail(*TARGETS)
     assert "Directory cannot be locked" in output  # and it says how to unlock it
     trial.unlock()
     run = trial.start(*TARGETS)
@@ -48,7 +48,7 @@ def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
     held.unlink()
     output = trial.finish(run)
     assert run.returncode == 0, output[-5000:]
-    until(lambda: not slurm.queued(), 30)
+    until(lambda: not slurm.queued(), 60)
     found = trial.identities()
     assert list(found) == TARGETS
     assert found[TARGETS[0]] == good[TARGETS[0]], "a good shard was made again"
