@@ -1,6 +1,8 @@
 # make campaign   from nothing to results/report/index.html
 # make test       from nothing to passed tests
 # make firstprinciples   models of real materials by Quantum ESPRESSO and EPW (hours)
+# make why        what a run would do, and why: one line for each rule
+# make faults     the long tests of faults; figures go to benchmarks/faults.json (hours)
 # Options: PYTHON=python3.12 (which Python), EXTRA=cuda (JAX for NVIDIA GPUs),
 #          ARGS="..." (more arguments for snakemake or pytest)
 
@@ -10,7 +12,7 @@ ARGS ?=
 VENV := .venv
 STAMP := $(VENV)/installed$(addprefix -,$(EXTRA))
 
-.PHONY: campaign test firstprinciples environment lint format config lock clean
+.PHONY: campaign test why faults firstprinciples environment lint format config lock clean
 
 campaign: environment
 	$(VENV)/bin/snakemake --profile profiles/local $(ARGS)
@@ -18,6 +20,15 @@ campaign: environment
 
 test: environment
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+why: environment
+	@$(VENV)/bin/python workflow/why.py --profile profiles/local $(ARGS)
+
+# fewer jobs of nothing on Slurm: make faults ARGS="--shard-jobs 100"
+faults: environment
+	$(VENV)/bin/python -m pytest tests/slurm tests/core/test_publish.py \
+	  tests/train/test_killed_training.py tests/test_bad_input.py tests/test_fuzz.py \
+	  --faults benchmarks/faults.json $(ARGS)
 
 # of one material: make firstprinciples MODELS=results/espresso/si_2.nc
 MODELS ?= real_materials

@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 
 from ephforge.config import ConfigError, validate
 from ephforge.layers import code_version
+from ephforge.preflight import objection
 
 min_version("9.27")
 
@@ -22,6 +23,11 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 config.update(options.model_dump(mode="json"))
+
+
+onstart:
+    if reason := objection("results", "logs", "benchmarks"):
+        raise WorkflowError(reason)
 
 
 include: "workflow/rules/physics.smk"  # lattice, coupling: many shards of materials
@@ -39,5 +45,5 @@ rule all:
         rules.report.output,
         rules.train.output,
         rules.dataset.output,
-        REAL_MATERIALS,
+        rules.report.input,
         expand([rules.lattice.output.shard, rules.coupling.output.shard], shard=SHARDS),

@@ -1,5 +1,6 @@
 """Fixtures of several folders: a copy of the checkout that tests may edit, and Snakemake in it."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import slurm_trial
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -78,3 +80,47 @@ def checkout(tmp_path):
 def new_checkout(tmp_path_factory):
     """Makes further copies: `new_checkout("name")`."""
     return lambda name: Checkout(tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A Slurm controller for the tests of a module."""
+    if reason := slurm_trial.missing():
+        pytest.skip(reason)
+    with slurm_trial.Controller(tmp_path_factory.mktemp("slurm")).running() as controller:
+        yield controller
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--faults",
+        metavar="FILE",
+        help="run the long fault tests too (minutes to an hour); figures go to FILE, as JSON",
+    )
+    parser.addoption("--shard-jobs", type=int, default=1000, help="jobs of nothing to run on Slurm")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests marked `faults` are run by `make faults` only."""
+    if config.getoption("--faults"):
+        return
+    long = [item for item in items if item.get_closest_marker("faults")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session")
+def is_long(pytestconfig):
+    """Whether this is `make faults`, which repeats what CI does a few times."""
+    return bool(pytestconfig.getoption("--faults"))
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig):
+    """What was measured, by name; `make faults` keeps it."""
+    found = {}
+    yield found
+    if path := pytestconfig.getoption("--faults"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(found, indent=1) + "\n")

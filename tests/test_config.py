@@ -54,6 +54,11 @@ MISTAKES = [
     ({"dataset": {"test_fraction": 0.95}}, ["test_fraction", "below 1"]),
     ({"firstprinciples": {"materials": ["../x"]}}, ["materials.0", "'../x'", "pattern"]),
     ({"train": None}, ["train", "None"]),
+    (
+        {"espresso": {"materials": {"si_2": {"cutof": 1}}}},
+        ["unknown key 'espresso.materials.si_2.cutof'; allowed here: crystal", "cutoff"],
+    ),
+    ({"a\nb": {}}, ["unknown key 'a b'"]),
 ]
 
 

@@ -85,7 +85,7 @@ def test_shards_have_fixed_names(checkout):
 def test_one_word_names_a_stage_everywhere(stage):
     text = rule_text(stage)
     assert f'call="ephforge.{stage}.stage:run"' in text
-    assert f'code=code_version("{stage}")' in text
+    assert f'code=lambda _: code_version("{stage}")' in text
     assert f'"results/{stage}/' in text
     assert f'"logs/{stage}' in text
     options = {

@@ -7,7 +7,7 @@ outside the code fingerprint (layers.py).
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -487,7 +487,8 @@ def validate(values: dict, source: str = "config") -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+        told = "; ".join(_explain(e) for e in error.errors())
+        raise ConfigError(f"{source}: {' '.join(told.split())}") from None
 
 
 def load(path: str | Path) -> Config:
@@ -501,6 +502,8 @@ def load(path: str | Path) -> Config:
         values = {} if values is None else values
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file, expected YAML in UTF-8") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -511,15 +514,23 @@ def load(path: str | Path) -> Config:
 def _explain(error: dict) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        section = Config
-        for part in error["loc"][:-1]:
-            section = Config.model_fields[part].annotation
-        allowed = ", ".join(section.model_fields)
-        return f"unknown key '{key}'; allowed here: {allowed}"
+        return f"unknown key '{key}'; allowed here: {', '.join(_keys(error['loc'][:-1]))}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":  # several keys at odds: the message names them
         return f"{key}: {message}" if key else message
     return f"{key} = {error['input']!r}: {message}"
+
+
+def _keys(place: tuple) -> list[str]:
+    """Keys that are allowed at a place, such as train or espresso.materials.si_2."""
+    section = Config
+    for part in place:
+        fields = getattr(section, "model_fields", {})
+        if part in fields:
+            section = fields[part].annotation
+        else:  # an entry of a table such as espresso.materials is of the kind its table holds
+            section = next((a for a in get_args(section) if hasattr(a, "model_fields")), section)
+    return list(getattr(section, "model_fields", ()))
 
 
 def default_yaml() -> str:

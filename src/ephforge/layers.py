@@ -59,7 +59,7 @@ PACKAGES = {
     "phonons": ("numpy", "jax", "jaxtyping"),
     "baselines": ("numpy", "scipy", "sklearn", "jaxtyping"),
     "model": ("numpy", "jax", "jaxtyping", "flax"),
-    "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "matscipy", "spglib", "jaxtyping"),
+    "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "spglib", "jaxtyping"),
     "threecentre": ("numpy", "jaxtyping", "threadpoolctl"),
     "coupling": ("numpy", "jax", "jaxtyping"),
     "firstprinciples": ("numpy", "jaxtyping", "h5py"),
@@ -93,12 +93,18 @@ def code_version(stage: str) -> str:
     for folder in folders:
         for path in sorted((PACKAGE / folder).rglob("*.*")):
             if path.suffix in _CONTENT:
-                content = _CONTENT[path.suffix](path.read_text())
-                digest.update(f"{path.relative_to(PACKAGE)}\n{content}".encode())
+                content = _content(path, path.stat().st_mtime_ns)
+                digest.update(f"{path.relative_to(PACKAGE)}\n".encode() + content)
     for package in sorted({name for folder in folders for name in PACKAGES[folder]}):
         distribution = _DISTRIBUTIONS.get(package, package)
         digest.update(f"{package} {importlib.metadata.version(distribution)}".encode())
     return digest.hexdigest()[:16]
+
+
+@cache
+def _content(path: Path, changed: int) -> bytes:
+    """What of a file enters the fingerprint; stages share files, and parsing is slow."""
+    return _CONTENT[path.suffix](path.read_text()).encode()
 
 
 def _syntax(source: str) -> str:

@@ -21,7 +21,7 @@ def test_not_a_number_is_refused(tmp_path):
         write_record(tmp_path / "record.json", {"error": float("nan")})
 
 
-@pytest.mark.parametrize("content", [None, "", '{"a": [1, 2'])
+@pytest.mark.parametrize("content", [None, "", '{"a": [1, 2', "[1, 2]"])
 def test_absent_and_truncated(tmp_path, content):
     path = tmp_path / "record.json"
     if content is not None:

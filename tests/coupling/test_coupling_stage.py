@@ -59,12 +59,13 @@ def shard(tmp_path):
             {"status": "rejected", "reason": "imaginary modes", "detail": "", "prototype": "bcc"},
         ),
     }
-    write(tmp_path / "lattice.nc", "lattice", {}, LATTICE, groups)
+    write(tmp_path / "000003-000007.nc", "lattice", {}, LATTICE, groups)
     return tmp_path
 
 
 def run(folder, name="coupling.nc", **changes):
-    stage.run(str(folder / "lattice.nc"), str(folder / name), 11, OPTIONS | changes, PROVENANCE)
+    (lattice,) = folder.glob("0*.nc")
+    stage.run(str(lattice), str(folder / name), 11, OPTIONS | changes, PROVENANCE)
     return read(folder / name, "coupling")
 
 
@@ -111,9 +112,24 @@ def test_bases_follow_the_options(shard):
 
 
 def test_damaged_shard_is_refused(shard):
-    (shard / "lattice.nc").write_text("junk")
-    with pytest.raises(EphforgeError, match=r"lattice\.nc"):
+    (shard / "000003-000007.nc").write_text("junk")
+    with pytest.raises(EphforgeError, match=r"000003-000007\.nc"):
         run(shard)
+
+
+def test_a_shard_under_the_name_of_another_is_refused(shard):
+    (shard / "000003-000007.nc").rename(shard / "000013-000017.nc")
+    with pytest.raises(EphforgeError, match=r"000013-000017\.nc: material 000003 is not of this"):
+        run(shard)
+
+
+def test_a_shard_of_another_seed_is_refused(tmp_path):
+    facts = LATTICE | {"seed": 5}
+    write(
+        tmp_path / "000000-000001.nc", "lattice", {}, facts, {"000000": lattice_row(fcc(), "fcc")}
+    )
+    with pytest.raises(EphforgeError, match=r"campaign\.seed 5, this campaign has 11; remove"):
+        run(tmp_path)
 
 
 IONIC = LongRange(np.array([np.eye(3), -np.eye(3)]), np.eye(3) * 3.0, (4, 4, 4), 5.6, "ewald")
@@ -126,7 +142,8 @@ def polar_shard(tmp_path):
     polar_variables, polar_attributes = long_range_variables(IONIC)
     attributes |= polar_attributes | {"system": "cubic", "variant": "ideal", "stabilised": ""}
     groups = {f"{i:06d}": (variables | polar_variables, attributes) for i in range(6)}
-    write(tmp_path / "lattice.nc", "lattice", {}, LATTICE | {"seconds": {"draw": 0.1}}, groups)
+    facts = LATTICE | {"seconds": {"draw": 0.1}}
+    write(tmp_path / "000000-000006.nc", "lattice", {}, facts, groups)
     return tmp_path
 
 
@@ -163,7 +180,7 @@ def test_ions_in_a_metal_are_rejected(polar_shard, monkeypatch):
 
 def test_a_row_alone_is_the_row_in_its_shard_bit_by_bit(polar_shard):
     whole = run(polar_shard)
-    source = read(polar_shard / "lattice.nc", "lattice").groups
+    source = read(polar_shard / "000000-000006.nc", "lattice").groups
     name = next(n for n, g in whole.groups.items() if g.attributes["status"] == "accepted")
     ((variables, _),) = stage.rows({name: source[name]}, 11, OPTIONS, stage.Clock()).values()
     np.testing.assert_array_equal(variables["g"].data, whole.groups[name].variables["g"])

@@ -10,6 +10,7 @@ from matscipy.calculators.manybody.explicit_forms import stillinger_weber, terso
 from test_forces import CASES, triclinic
 
 from ephforge.core.realspace import Crystal
+from ephforge.lattice import spring_laws
 from ephforge.lattice.asap import Potential
 from ephforge.lattice.ewald import wave_force_constants
 from ephforge.lattice.force_constants import FORMULAS
@@ -93,6 +94,16 @@ def test_stillinger_weber_silicon_has_its_published_crystal():
     values = [per_atom(a) for a in lengths]
     assert lengths[np.argmin(values)] == pytest.approx(5.431, abs=1.1e-3)
     assert min(values) == pytest.approx(-2 * 2.1683, abs=1e-5)
+
+
+@pytest.mark.parametrize(("bond", "which"), [(1.54, 0), (2.35, 1)])
+def test_tersoff_parameters_are_those_of_matscipy(bond, which):
+    """Importing matscipy for them would be half of the start-up of a lattice job."""
+    published = tersoff_brenner.Tersoff_PRB_39_5566_Si_C
+    names = {"R": "r1", "S": "r2"}
+    for key, value in spring_laws._TERSOFF[bond].items():
+        found = published[names.get(key, key)]
+        assert value == found[which * (2 if len(found) == 3 else 1)]
 
 
 @pytest.mark.parametrize("symbols", ["C2", "CSi", "Si2"])

@@ -23,6 +23,6 @@ rule ablation:
         call="ephforge.ablation.stage:run",
         seed=config["campaign"]["seed"],
         options=config["ablation"],
-        code=code_version("ablation"),
+        code=lambda _: code_version("ablation"),
     script:
         "../run_stage.py"

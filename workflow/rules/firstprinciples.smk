@@ -261,7 +261,7 @@ rule espresso:
         points=lambda w: inputs.check_points(w.material),
         species=lambda w: species(TABLE[w.material]),
         options=lambda w: TABLE[w.material],
-        code=code_version("espresso"),
+        code=lambda _: code_version("espresso"),
     script:
         "../run_stage.py"
 
@@ -287,6 +287,6 @@ rule firstprinciples:
     params:
         call="ephforge.firstprinciples.stage:run",
         options=config["coupling"],
-        code=code_version("firstprinciples"),
+        code=lambda _: code_version("firstprinciples"),
     script:
         "../run_stage.py"

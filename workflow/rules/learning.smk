@@ -21,7 +21,7 @@ rule dataset:
         call="ephforge.dataset.stage:run",
         seed=config["campaign"]["seed"],
         options=config["dataset"],
-        code=code_version("dataset"),
+        code=lambda _: code_version("dataset"),
     script:
         "../run_stage.py"
 
@@ -48,6 +48,6 @@ rule train:
         checkpoints="results/train/checkpoints",
         coarse_q_mesh=config["superresolve"]["coarse_q_mesh"],
         options=config["train"],
-        code=code_version("train"),
+        code=lambda _: code_version("train"),
     script:
         "../run_stage.py"

@@ -24,7 +24,7 @@ rule observables:
     params:
         call="ephforge.observables.stage:run",
         options=config["observables"],
-        code=code_version("observables"),
+        code=lambda _: code_version("observables"),
     script:
         "../run_stage.py"
 

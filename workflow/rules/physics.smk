@@ -32,7 +32,7 @@ rule lattice:
         last=lambda wildcards: int(wildcards.shard.split("-")[1]),
         seed=config["campaign"]["seed"],
         options=config["lattice"],
-        code=code_version("lattice"),
+        code=lambda _: code_version("lattice"),
     script:
         "../run_stage.py"
 
@@ -55,6 +55,6 @@ rule coupling:
         call="ephforge.coupling.stage:run",
         seed=config["campaign"]["seed"],
         options=config["coupling"],
-        code=code_version("coupling"),
+        code=lambda _: code_version("coupling"),
     script:
         "../run_stage.py"

@@ -26,7 +26,7 @@ rule compress:
     params:
         call="ephforge.compress.stage:run",
         options=config["compress"],
-        code=code_version("compress"),
+        code=lambda _: code_version("compress"),
     script:
         "../run_stage.py"
 
@@ -51,7 +51,7 @@ rule classify:
     params:
         call="ephforge.classify.stage:run",
         options=config["classify"],
-        code=code_version("classify"),
+        code=lambda _: code_version("classify"),
     script:
         "../run_stage.py"
 
@@ -76,7 +76,7 @@ rule superresolve:
     params:
         call="ephforge.superresolve.stage:run",
         options=config["superresolve"],
-        code=code_version("superresolve"),
+        code=lambda _: code_version("superresolve"),
     script:
         "../run_stage.py"
 
@@ -101,7 +101,7 @@ rule latent:
     params:
         call="ephforge.latent.stage:run",
         options=config["latent"],
-        code=code_version("latent"),
+        code=lambda _: code_version("latent"),
     script:
         "../run_stage.py"
 
@@ -133,7 +133,7 @@ rule coverage:
         seed=config["campaign"]["seed"],
         coupling=config["coupling"],
         options=config["coverage"],
-        code=code_version("coverage"),
+        code=lambda _: code_version("coverage"),
     script:
         "../run_stage.py"
 
@@ -214,6 +214,6 @@ rule report:
     params:
         call="ephforge.report.stage:run",
         options=config["report"],
-        code=code_version("report"),
+        code=lambda _: code_version("report"),
     script:
         "../run_stage.py"

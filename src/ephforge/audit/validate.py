@@ -1,6 +1,7 @@
 """Every fault of a file of ephforge, each in one line."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def validate(path: str | Path) -> tuple[str, int, Iterator[str]]:
         )
     contents = read(path, kind)
     return kind, len(contents.groups), _faults(Path(path), kind, contents, stored)
+
+
+def first_faults(path: str | Path, most: int) -> tuple[str, int, list[str]]:
+    """Kind, number of groups, and at most so many of the faults of a file."""
+    kind, count, faults = validate(path)
+    return kind, count, list(islice(faults, most))
+
+
+def kind_of(path: str | Path) -> str:
+    """Kind of a file, from its attributes alone."""
+    return outline(path)[0]
 
 
 def _faults(

@@ -1,7 +1,8 @@
 """NetCDF-4 files that are either whole or absent.
 
-A file is written under a temporary name, closed, and renamed; it carries its kind, a
-completed flag, a checksum of its contents, and who wrote it.  Reading checks all of that.
+A file is written under a temporary name, closed, read back, brought to disk, and renamed; it
+carries its kind, a completed flag, a checksum of its contents, and who wrote it.  Reading checks
+all of that.
 Complex arrays are stored with a trailing axis (re, im), since NetCDF has no complex type.
 Arrays may be rounded to whole multiples of a step: still plain doubles to every reader, but
 their last bytes are zeros, which take no space once bytes of equal rank stand together.
@@ -11,7 +12,6 @@ import hashlib
 import importlib.metadata
 import json
 import math
-import os
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ import netCDF4
 import numpy as np
 
 from ephforge.core.errors import EphforgeError
+from ephforge.core.publish import put_in_place, temporary_of
 
 # 2: the checksum is that of the digests of the arrays, so that one that arrives in slabs can be
 # hashed as it comes, whatever its name; 1: that of the bytes of all arrays in order of name
@@ -86,19 +87,38 @@ def write(
       groups: further named (variables, attributes).
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
-    try:
+    with temporary_of(path) as temporary:
         with netCDF4.Dataset(temporary, "w", format="NETCDF4") as file:
             _fill(file, variables, attributes or {}, digest)
             for name, (group_variables, group_attributes) in sorted((groups or {}).items()):
                 digest.update(name.encode())
                 _fill(file.createGroup(name), group_variables, group_attributes, digest)
             seal(file, kind, digest.hexdigest())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        publish(temporary, path)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a closed file its final name once it reads back as what was written.
+
+    Raises:
+      EphforgeError: the contents do not match the checksum.
+    """
+    if not _is_whole(temporary):
+        raise EphforgeError(f"{path}: does not read back as it was written; check the disk")
+    put_in_place(temporary, path)
+
+
+def _is_whole(path: Path) -> bool:
+    """Completed, and equal to its checksum; one group is in memory at a time."""
+    digest = hashlib.sha256()
+    with _opened(path, None) as file:
+        _take(file, digest)
+        for name in sorted(file.groups):
+            digest.update(name.encode())
+            _take(file.groups[name], digest)
+        found = (_attribute(file, "completed"), _attribute(file, "checksum"))
+    return found == (1, digest.hexdigest())
 
 
 def read(path: str | Path, kind: str) -> Contents:

@@ -1,11 +1,11 @@
 """Small results as JSON, written whole or not at all."""
 
 import json
-import os
 from pathlib import Path
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import versions
+from ephforge.core.publish import put_in_place, temporary_of
 
 
 def write_record(path: str | Path, values: dict) -> None:
@@ -18,21 +18,23 @@ def write_record(path: str | Path, values: dict) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text under a temporary name and rename it."""
+    """Write a text under a temporary name, bring it to disk and rename it."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    with temporary_of(path) as temporary:
+        temporary.write_text(text)
+        put_in_place(temporary, path)
 
 
 def read_record(path: str | Path) -> dict:
     """Read what `write_record` wrote.
 
     Raises:
-      EphforgeError: the file is absent or not JSON.
+      EphforgeError: the file is absent, not JSON or not a record.
     """
     try:
-        return json.loads(Path(path).read_text())
+        found = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise EphforgeError(f"{path}: not a readable record ({error}); run again") from error
+    if not isinstance(found, dict):
+        raise EphforgeError(f"{path}: not a record, which has names and values; run again")
+    return found

@@ -10,7 +10,6 @@ NetCDF file.
 
 import hashlib
 import math
-import os
 import queue
 import shutil
 import threading
@@ -23,6 +22,7 @@ import numpy as np
 from ephforge.core import netcdf
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Variable
+from ephforge.core.publish import make_way, put_in_place, temporary_name
 
 WAITING = 2  # slabs between the caller and the disk; one more is being written
 _LARGEST_CHUNK = 2**22  # bytes: what a reader of one number has to unpack
@@ -80,7 +80,7 @@ class Stream:
         self._path = Path(path)
         self._kind, self._variables, self._attributes = kind, variables, attributes
         self._level = level
-        self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        self._temporary = temporary_name(self._path)
         self._digests: dict[str, bytes] = {}
         self._hashes: dict[str, Any] = {}
         self._rows: dict[str, int] = {}  # of each array that were put
@@ -93,7 +93,7 @@ class Stream:
         if self._path.is_dir():
             raise EphforgeError(f"{self._path}: a folder, expected the name of a file")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_way(self._path)
             self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
             self._create()
         except (OSError, RuntimeError) as error:
@@ -206,7 +206,8 @@ class Stream:
             netcdf.seal(self._file, self._kind, hashlib.sha256(digests).hexdigest())
             file, self._file = self._file, None
             file.close()
-            _publish(self._temporary, self._path)
+            # not read back as `netcdf.write` does: it may be as large as the disk
+            put_in_place(self._temporary, self._path)
         except (OSError, RuntimeError) as error:
             raise self._told(error) from error
 
@@ -239,13 +240,3 @@ def free_bytes(path: str | Path) -> int:
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Give a closed file its name once its bytes are on the disk."""
-    for_sync = os.open(temporary, os.O_RDONLY)
-    try:
-        os.fsync(for_sync)
-    finally:
-        os.close(for_sync)
-    os.replace(temporary, path)

@@ -6,6 +6,7 @@ options want, of the crystals that it supports.
 
 import logging
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from ephforge.core.realspace import (
     read_long_range,
 )
 from ephforge.core.rng import generator
+from ephforge.core.shards import check_shard
 from ephforge.coupling.clock import Clock
 from ephforge.coupling.maps import Mapped, blocks
 from ephforge.electrons.draw import draw, parameters
@@ -69,13 +71,15 @@ def run(lattice: str, shard: str, seed: int, options: dict, provenance: dict) ->
     `seconds` tells what the time went into; `start_up` is not in `wall_seconds`.
 
     Raises:
-      EphforgeError: the lattice shard is absent or damaged, or a GPU was asked for in vain.
+      EphforgeError: the lattice shard is absent, damaged or not the one of its name, or a GPU was
+        asked for in vain.
     """
     settle()
     keep_compiled_kernels()  # those of the electrons come before the first call of `blocks`
     start, clock = time.perf_counter(), Clock()
     with clock("read"):
         source = read(lattice, "lattice")
+        check_shard(Path(lattice), source.groups, source.attributes, seed)
     groups = rows(source.groups, seed, options, clock)
     count = sum(attributes["status"] == "accepted" for _, attributes in groups.values())
     seconds = time.perf_counter() - start

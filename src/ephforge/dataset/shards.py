@@ -1,21 +1,26 @@
 """Coupling shards read back, one at a time: is every material there, once?"""
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, read
+from ephforge.core.shards import check_shard, range_of
+
+log = logging.getLogger(__name__)
 
 
-def read_shards(paths: list) -> Iterator[tuple[Path, Contents]]:
+def read_shards(paths: list, seed: int) -> Iterator[tuple[Path, Contents]]:
     """Shards in the order of their ranges, whole and verified.
 
     A shard file is named by its range, first-last.nc, and holds first <= i < last.
 
     Raises:
-      EphforgeError: a shard is damaged, or materials are missing, foreign or there twice.
+      EphforgeError: a shard is damaged or of another seed, or materials are missing, foreign or
+        there twice.
     """
-    ranges = sorted((*_range(path), path) for path in map(Path, paths))
+    ranges = sorted((*range_of(path), path) for path in map(Path, paths))
     next_first = 0
     for first, last, path in ranges:
         if first < next_first:
@@ -28,23 +33,8 @@ def read_shards(paths: list) -> Iterator[tuple[Path, Contents]]:
                 f"dataset: material {next_first:06d} is in no shard; make its shard again"
             )
         next_first = last
-    for first, last, path in ranges:
+    for _, _, path in ranges:
+        log.info("reading %s", path)  # the last line if the library crashes on it
         contents = read(path, "coupling")
-        _check_names(path, first, last, contents.groups)
+        check_shard(path, contents.groups, contents.attributes, seed)
         yield path, contents
-
-
-def _range(path: Path) -> tuple[int, int]:
-    try:
-        first, last = map(int, path.stem.split("-"))
-    except ValueError:
-        raise EphforgeError(f"{path}: expected a shard named like 000000-000060.nc") from None
-    return first, last
-
-
-def _check_names(path: Path, first: int, last: int, names: Iterable[str]) -> None:
-    expected = {f"{i:06d}" for i in range(first, last)}
-    wrong = sorted(expected ^ set(names))
-    if wrong:
-        what = "missing" if wrong[0] in expected else "not of this shard"
-        raise EphforgeError(f"{path}: material {wrong[0]} is {what}; remove the file and run again")

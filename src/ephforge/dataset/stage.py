@@ -41,7 +41,8 @@ def run(
     """
     start = time.perf_counter()
     rows, paths, attributes, variables = [], [], [], {}
-    for path, contents in read_shards([shards] if isinstance(shards, str) else list(shards)):
+    files = [shards] if isinstance(shards, str) else list(shards)
+    for path, contents in read_shards(files, seed):
         for name, group in sorted(contents.groups.items()):
             row = row_of(name, group) | {"shard": len(paths)}
             if not variables and row["status"] == "accepted":

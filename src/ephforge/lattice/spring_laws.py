@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from matscipy.calculators.manybody.explicit_forms.tersoff_brenner import Tersoff_PRB_39_5566_Si_C
 
 from ephforge.core.units import COULOMB
 from ephforge.lattice import ionic as ions
@@ -18,21 +17,19 @@ from ephforge.lattice.sizes import (
 )
 from ephforge.lattice.stillinger_weber import LAMBDA
 
-# Tersoff's sets for carbon, silicon (as matscipy has them) and germanium, with their bond lengths
 _TERSOFF_KEYS = {"A": 0, "B": 0, "lambda": 0, "mu": 0, "R": 0, "S": 0}
-_TERSOFF_NAMES = {"R": "r1", "S": "r2"}
 _SHAPE = ("beta", "n", "c", "d", "h")
 
-
-def _published(which: int) -> dict[str, float]:
-    both = Tersoff_PRB_39_5566_Si_C
-    found = {key: both[_TERSOFF_NAMES.get(key, key)][2 * which] for key in _TERSOFF_KEYS}
-    return found | {key: both[key][which] for key in _SHAPE}
-
-
+# bond length -> Tersoff's set for carbon, silicon, germanium: Phys. Rev. B 39, 5566 (1989), Table I
 _TERSOFF = {
-    1.54: _published(0),
-    2.35: _published(1),
+    1.54: {
+        "A": 1393.6, "B": 346.74, "lambda": 3.4879, "mu": 2.2119, "R": 1.8, "S": 2.1,
+        "beta": 1.5724e-7, "n": 0.72751, "c": 3.8049e4, "d": 4.3484, "h": -0.57058,
+    },
+    2.35: {
+        "A": 1830.8, "B": 471.18, "lambda": 2.4799, "mu": 1.7322, "R": 2.7, "S": 3.0,
+        "beta": 1.1e-6, "n": 0.78734, "c": 1.0039e5, "d": 16.217, "h": -0.59825,
+    },
     2.44: {
         "A": 1769.0, "B": 419.23, "lambda": 2.4451, "mu": 1.7047, "R": 2.8, "S": 3.1,
         "beta": 9.0166e-7, "n": 0.75627, "c": 1.0643e5, "d": 15.652, "h": -0.43884,

@@ -48,12 +48,14 @@ class Class(NamedTuple):
     """Materials with the same orbits; what they share is kept once and numbered.
 
     Attributes:
+      names: of the materials.
       g_iox, real_ix, full_i: as in `Batch`.
       coarse_o: as in `Batch`, the same for all.
       geometries, geometry_i: the different ones, and the number of each material's.
       linears, linear_i: likewise.
     """
 
+    names: list[str]
     g_iox: Float[np.ndarray, "i o x"]
     real_ix: Bool[np.ndarray, "i x"]
     full_i: Int[np.ndarray, " i"]
@@ -89,6 +91,7 @@ def _gather(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> Class
             linears[channels] = linear_of(block, statistics, coarse_o)
         keys.append((moves, channels))
     return Class(
+        [block.name for block in blocks],
         np.stack([channels_of(b, *wide) for b in blocks]),
         np.stack([is_real_channel(b, *wide) for b in blocks]),
         np.array([b.g[..., 0].size * b.orbits.orbit_kq.size for b in blocks]),
@@ -118,10 +121,20 @@ def _stacked(trees: list):
 
 def draw_batch(classes: list[Class], size: int, rng: np.random.Generator) -> Batch:
     """Materials of one class, with replacement where the class is smaller than the batch."""
+    return pick(*_drawn(classes, size, rng))
+
+
+def drawn_names(classes: list[Class], size: int, rng: np.random.Generator) -> list[str]:
+    """Names of the materials that `draw_batch` takes with the same generator."""
+    chosen, members = _drawn(classes, size, rng)
+    return [chosen.names[i] for i in members]
+
+
+def _drawn(classes: list[Class], size: int, rng: np.random.Generator):
     share = np.array([len(c.g_iox) for c in classes], dtype=float)
     chosen = classes[rng.choice(len(classes), p=share / share.sum())]
     n = len(chosen.g_iox)
-    return pick(chosen, rng.choice(n, size, replace=n < size))
+    return chosen, rng.choice(n, size, replace=n < size)
 
 
 def cut(classes: list[Class], size: int) -> Iterator[Batch]:

@@ -17,13 +17,14 @@ import optax
 from flax import nnx
 from jaxtyping import Float
 
+from ephforge.core.errors import EphforgeError
 from ephforge.model.autoencoder import (
     Autoencoder,
     Task,
     assert_single_precision,
     relative_error,
 )
-from ephforge.train.batches import Batch, Class, cut, draw_batch
+from ephforge.train.batches import Batch, Class, cut, draw_batch, drawn_names
 
 EXTRA_SHARES = (0.0, 0.25, 0.5)  # of a budget, spent on large coefficients with positions
 BUDGETS = (5e-4, 2e-2)  # range that training draws from; above it the linear code is complete
@@ -128,25 +129,45 @@ def train(
       training, validation: classes of stacked materials; validation may be empty, then the
         last average counts as the best.
       on_progress: called every `evaluate_every` steps with the state and a history row.
+
+    Raises:
+      EphforgeError: a loss is not finite; no state of after it has been passed on.
     """
     recent = []
     if state.step == 0:  # the linear code that training starts from is a candidate too
         state, found = _validate(trainer, state, validation, options)
         on_progress(state, {"step": 0, "train": None} | found)
     for step in range(state.step, options["steps"]):
-        rng = np.random.default_rng([options["seed"], step])
-        batch, task_i = draw_task(training, options, rng)
+        batch, task_i = draw_task(training, options, _generator(options, step))
         weights, average, optimiser, error = trainer.update(
             state.weights, state.average, state.optimiser, batch, task_i
         )
         state = State(step + 1, weights, average, optimiser, *state[4:])
         recent.append(error)
         if state.step % options["evaluate_every"] == 0 or state.step == options["steps"]:
-            row = {"step": state.step, "train": float(np.mean(jax.device_get(recent)))}
+            errors = np.array(jax.device_get(recent))
+            _check_finite(errors, state.step, training, options)
+            row = {"step": state.step, "train": float(np.mean(errors))}
             recent = []
             state, found = _validate(trainer, state, validation, options)
             on_progress(state, row | found)
     return state
+
+
+def _generator(options: dict, step: int) -> np.random.Generator:
+    return np.random.default_rng([options["seed"], step])
+
+
+def _check_finite(errors: np.ndarray, end: int, training: list[Class], options: dict) -> None:
+    """Errors of the steps before `end`; they wait on the device until they are looked at."""
+    wrong = np.flatnonzero(~np.isfinite(errors))
+    if wrong.size:
+        step = end - len(errors) + int(wrong[0])
+        names = drawn_names(training, options["batch_size"], _generator(options, step))
+        raise EphforgeError(
+            f"train: the loss of step {step + 1} is not finite, batch of materials "
+            f"{', '.join(names)}; lower train.learning_rate, or look at these materials"
+        )
 
 
 def draw_task(classes: list[Class], options: dict, rng: np.random.Generator) -> tuple[Batch, Task]:
@@ -198,6 +219,11 @@ def _validate(trainer: Trainer, state: State, validation: list[Class], options: 
     refinement_error = mean.get("validation_refined", math.inf)
     compressions = [e for name, e in mean.items() if name != "validation_refined"]
     compression_error = float(np.exp(np.mean(np.log(compressions))))
+    if not np.all(np.isfinite(list(mean.values()))):
+        raise EphforgeError(
+            f"train: a validation error at step {state.step} is not finite ({mean}); "
+            "lower train.learning_rate"
+        )
     is_better = {
         "encoder": compression_error < state.best_compression,
         "decoder": compression_error < state.best_compression,

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 from tqdm import tqdm
@@ -26,6 +27,8 @@ from ephforge.train.loop import State, make_trainer, train
 
 log = logging.getLogger(__name__)
 
+KEPT = 2  # checkpoints: the last, and the one before for the case that the last is broken
+
 
 def run(
     dataset: str,
@@ -40,9 +43,11 @@ def run(
 
     Checkpoints of one run lie in a folder named after options, code and data, so that a
     killed run goes on where it was and a changed one starts anew; it is removed at the end.
+    Each holds the weights, the best so far, and all that the next step depends on.
 
     Raises:
-      EphforgeError: no material to train on, or a GPU was asked for in vain.
+      EphforgeError: nothing to train on, a damaged dataset, a loss that is not finite, or a GPU was
+        asked for in vain.
     """
     started = time.perf_counter()
     settle()
@@ -61,17 +66,14 @@ def run(
     folder = Path(checkpoints).resolve() / run_id
     state, record = _resume(folder, trainer.start)
     before = record["wall_seconds"]
-    manager = ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=1))
+    manager = ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=KEPT))
     bar = tqdm(total=options["steps"], initial=state.step, unit="step", mininterval=5)
 
     def on_progress(state: State, row: dict) -> None:
         record["rows"].append(row)
         record["wall_seconds"] = before + time.perf_counter() - started
-        arguments = ocp.args.Composite(
-            state=ocp.args.StandardSave(state._asdict()), record=ocp.args.JsonSave(record)
-        )
         if state.step > 0:  # resuming at the start would be starting anew, its row twice
-            manager.save(state.step, args=arguments)
+            manager.save(state.step, args=_checkpoint(state, record))
         bar.update(state.step - bar.n)
         bar.set_postfix({k: row[k] for k in ("train", "validation") if k in row})
         log.info("%s", json.dumps(row))
@@ -106,18 +108,47 @@ def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
     return digest.hexdigest()[:16]
 
 
+def _checkpoint(state: State, record: dict) -> ocp.args.Composite:
+    sealed = record | {"checksum": _checksum(state, record)}
+    return ocp.args.Composite(
+        state=ocp.args.StandardSave(state._asdict()), record=ocp.args.JsonSave(sealed)
+    )
+
+
+def _checksum(state: State, record: dict) -> str:
+    """Of all numbers of a checkpoint: the library's own checksums do not cover every file."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for leaf in jax.tree.leaves(state._asdict()):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
 def _resume(folder: Path, start: State) -> tuple[State, dict]:
-    """The newest checkpoint of this very run, or the start."""
-    fresh = {"rows": [], "wall_seconds": 0.0}
-    if not folder.is_dir():
-        return start, fresh
-    with ocp.CheckpointManager(folder) as manager:
-        step = manager.latest_step()
-        if step is None:
-            return start, fresh
-        wanted = ocp.args.Composite(
-            state=ocp.args.StandardRestore(start._asdict()), record=ocp.args.JsonRestore()
-        )
-        found = manager.restore(step, args=wanted)
-    log.info("resumed at step %d", step)
-    return State(**found["state"]), found["record"]
+    """The newest whole checkpoint of this very run, or the start; broken ones are removed."""
+    if folder.is_dir():
+        with ocp.CheckpointManager(folder) as manager:
+            steps = sorted(manager.all_steps(), reverse=True)
+            for step in steps:
+                try:
+                    found = _restored(manager, step, start)
+                except Exception as error:  # whatever the library makes of a broken file
+                    reason = " ".join(str(error).split())[:200]
+                    log.warning("checkpoint of step %d is broken, removed: %s", step, reason)
+                    shutil.rmtree(folder / str(step))
+                else:
+                    log.info("resumed at step %d", step)
+                    return found
+            if steps:
+                log.warning("no checkpoint is whole: training starts anew")
+    return start, {"rows": [], "wall_seconds": 0.0}
+
+
+def _restored(manager: ocp.CheckpointManager, step: int, start: State) -> tuple[State, dict]:
+    wanted = ocp.args.Composite(
+        state=ocp.args.StandardRestore(start._asdict()), record=ocp.args.JsonRestore()
+    )
+    found = manager.restore(step, args=wanted)
+    state, record = State(**found["state"]), found["record"]
+    if record.pop("checksum", None) != _checksum(state, record):
+        raise ValueError("contents do not match its checksum")
+    return state, record

@@ -1,0 +1,79 @@
+"""Jobs that Slurm ends: each shard comes back by itself, and no other is made twice."""
+
+import pytest
+from conftest import Checkout
+from slurm_trial import SHARDS, Trial, until
+
+pytestmark = pytest.mark.slurm
+
+CANCELLED, FAILED, MEMORY, GOOD = SHARDS
+TIMED_OUT = "000008-000010"
+STATES = {
+    CANCELLED: {"CANCELLED"},
+    FAILED: {"FAILED"},
+    MEMORY: {"OUT_OF_MEMORY", "FAILED"},  # FAILED where no cgroup counts the memory
+    TIMED_OUT: {"TIMEOUT"},
+}
+
+
+@pytest.fixture(scope="module")
+def trial(slurm, tmp_path_factory, is_long):
+    """One run in which all shards but one lose their first job, and the node its service."""
+    shards = [*SHARDS, TIMED_OUT] if is_long else SHARDS  # Slurm needs a minute for a time-out
+    campaign = {"materials": 2 * len(shards), "shard_size": 2}
+    trial = Trial(Checkout(tmp_path_factory.mktemp("jobs")), slurm, campaign=campaign)
+    trial.shards = shards
+    trial.fault(CANCELLED, "sleep")
+    trial.fault(FAILED, "exit")
+    trial.fault(MEMORY, "memory")
+    trial.fault(TIMED_OUT, "sleep")
+    targets = [f"results/lattice/{shard}.nc" for shard in shards]
+    run = trial.start(*targets, "--set-resources", "lattice:mem_mb=1200*attempt")
+    until(lambda: trial.jobs_of(CANCELLED) and not trial.is_faulty(CANCELLED), 240)
+    slurm.node(State="DRAIN", Reason="test")
+    slurm.call("scancel", next(iter(trial.jobs_of(CANCELLED))))
+    if is_long:
+        until(lambda: not trial.is_faulty(TIMED_OUT), 240)
+        slurm.call("scontrol", "update", f"JobId={min(trial.jobs_of(TIMED_OUT))}", "TimeLimit=1")
+    until(lambda: "PENDING" in [state for state, _ in slurm.queued().values()], 240)
+    trial.states_when_drained = {int(i): state for i, (state, _) in slurm.queued().items()}
+    slurm.node(State="RESUME")
+    trial.output = trial.finish(run, 400)
+    assert run.returncode == 0, trial.output[-5000:]
+    return trial
+
+
+@pytest.mark.parametrize("shard", [CANCELLED, FAILED, MEMORY])
+def test_a_lost_job_is_tried_again(trial, shard):
+    first, *more = trial.jobs_of(shard).values()
+    assert first in STATES[shard]
+    assert more == ["COMPLETED"]
+
+
+@pytest.mark.faults
+def test_a_job_out_of_time_is_tried_again_with_more(trial):
+    first, *more = trial.jobs_of(TIMED_OUT).values()
+    assert first in STATES[TIMED_OUT]
+    assert more == ["COMPLETED"]
+
+
+def test_the_memory_limit_was_what_ended_a_job(trial, slurm):
+    number = next(iter(trial.jobs_of(MEMORY)))
+    assert f"[{number}.0] error: StepId={number}.0 exceeded memory" in slurm.log("slurmd")
+
+
+def test_a_drained_node_starts_nothing_and_goes_on_when_it_is_back(trial):
+    tried_again = [s for i, s in trial.states_when_drained.items() if i > len(trial.shards)]
+    assert set(tried_again) == {"PENDING"}
+
+
+def test_a_good_shard_is_made_once(trial):
+    assert list(trial.jobs_of(GOOD).values()) == ["COMPLETED"]
+
+
+def test_all_files_are_whole(trial, figures):
+    assert trial.damaged() == []
+    assert len(trial.identities()) == len(trial.shards)
+    figures["jobs of shards"] = {
+        shard: list(trial.jobs_of(shard).values()) for shard in trial.shards
+    }

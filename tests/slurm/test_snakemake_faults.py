@@ -1,0 +1,60 @@
+"""Snakemake interrupted, killed, started twice: good shards stay, the others come once more."""
+
+import os
+import signal
+
+import pytest
+from slurm_trial import SHARDS, Trial, kill, until
+
+pytestmark = pytest.mark.slurm
+
+GOOD, HELD = SHARDS[:2]
+TARGETS = [f"results/lattice/{shard}.nc" for shard in (GOOD, HELD)]
+
+
+def reached(trial, jobs: int) -> None:
+    """So many jobs wait within the held shard."""
+    until(lambda: trial.started(HELD) >= jobs, 240, f"{jobs} jobs of the held shard")
+
+
+def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
+    trial = Trial(checkout, slurm)
+    held = trial.fault(HELD, "hold")
+
+    run = trial.start(*TARGETS)
+    reached(trial, 1)
+    until(lambda: trial.said("1 of 2 steps"), 240, "the good shard")
+    os.killpg(run.pid, signal.SIGINT)
+    output = trial.finish(run)
+    assert run.returncode != 0
+    until(lambda: not slurm.queued(), 60, "an interrupted Snakemake cancels its jobs")
+    assert "Traceback" not in output
+    good = trial.identities()
+    assert list(good) == TARGETS[:1]
+    assert trial.damaged() == []
+
+    run = trial.start(*TARGETS)
+    reached(trial, 2)
+    kill(run)
+    left = set(slurm.queued())
+    assert len(left) == 1, "a killed Snakemake leaves its job"
+
+    output = trial.fail(*TARGETS)
+    assert "Directory cannot be locked" in output  # and it says how to unlock it
+    trial.unlock()
+    run = trial.start(*TARGETS)
+    reached(trial, 3)
+    assert left < set(slurm.queued()), "both jobs of the shard run"
+    held.unlink()
+    output = trial.finish(run)
+    assert run.returncode == 0, output[-5000:]
+    until(lambda: not slurm.queued(), 60)
+    found = trial.identities()
+    assert list(found) == TARGETS
+    assert found[TARGETS[0]] == good[TARGETS[0]], "a good shard was made again"
+    assert trial.damaged() == []
+    assert trial.left_behind() == []
+    figures["Snakemake interrupted, killed, overlapping"] = {
+        "jobs of the held shard": len(trial.jobs_of(HELD)),
+        "jobs of the good shard": len(trial.jobs_of(GOOD)),
+    }
