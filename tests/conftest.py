@@ -124,3 +124,10 @@ def figures(pytestconfig):
     if path := pytestconfig.getoption("--faults"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(json.dumps(found, indent=1) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def _memory_of_a_command(request, monkeypatch):
+    """Commands run inside the process of the tests, which takes more memory than a command does."""
+    if "resident" not in request.node.name:
+        monkeypatch.setattr("ephforge.cli.memory.resident", lambda: 300_000_000)

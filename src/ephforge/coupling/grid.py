@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
-from ephforge.core.kpoints import mesh_points, sum_index
+from ephforge.core.kpoints import mesh_points, negation_index, sum_index
 from ephforge.coupling.degeneracy import averaged, is_shared, sharing
 from ephforge.coupling.matrix_elements import displacements, in_modes
 from ephforge.coupling.products import Parts, apart, square, whole
@@ -59,11 +59,27 @@ class Modes(NamedTuple):
     polarisation_qvd: Complex[Array, "q v d"]
 
 
+class Halves(NamedTuple):
+    """Which k are computed, at every q of a mesh, and where the others come from.
+
+    g(k,q) has the partner g(k+q,-q) with the bands exchanged, because H is Hermitian, and that the
+    partner g(-k-q,q) where H(R) is real: time reversal turns all wave vectors.  |g| of one half of
+    the k is that of the other.
+
+    Attributes:
+      initial_qh: numbers of the k that are computed, the last one repeated.
+      source_qk: where each k finds its values: those computed and, after them, their partners.
+    """
+
+    initial_qh: Int[Array, "q h"]
+    source_qk: Int[Array, "q k"]
+
+
 class Numbers(NamedTuple):
     """Pairs by number: points of k and of k+q.
 
     Computed are `count` q from the one numbered `first`, in the rows of the result from `row` on;
-    its other rows stay as they were.
+    its other rows stay as they were.  Without halves every k is computed.
     """
 
     initial_k: Int[Array, " k"]
@@ -71,6 +87,7 @@ class Numbers(NamedTuple):
     first: Int[Array, ""]
     count: Int[Array, ""]
     row: Int[Array, ""]
+    halves: Halves | None = None
 
 
 class Limits(NamedTuple):
@@ -112,6 +129,24 @@ class Wanted(NamedTuple):
     def room(self, n_q: int, n_k: int, n_modes: int) -> Inexact[Array, "q k v m n"]:
         """An array for the result of so many q, k and modes."""
         return jnp.zeros((n_q, n_k, n_modes, self.bands, self.bands), self.kind)
+
+
+def halves(pairs: Pairs) -> Halves:
+    """Of meshes: k or -k-q, whichever has the lower number."""
+    k_mesh = pairs.meshes[0]
+    partner_qk = negation_index(k_mesh)[pairs.final_qk]
+    n_k = len(pairs.initial_k)
+    is_first_qk = pairs.initial_k <= partner_qk
+    # as many as any q can have: some k are partners of their own, if numbers of points are even
+    length = (n_k + 2 ** sum(n % 2 == 0 for n in k_mesh)) // 2
+    initial_qh = np.empty((len(partner_qk), length), np.int32)
+    source_qk = np.empty(partner_qk.shape, np.int32)
+    for q, (is_first, partner_k) in enumerate(zip(is_first_qk, partner_qk, strict=True)):
+        chosen = np.flatnonzero(is_first)
+        initial_qh[q] = np.pad(chosen, (0, length - len(chosen)), mode="edge")
+        place_k = np.cumsum(is_first) - 1
+        source_qk[q] = np.where(is_first, place_k, length + place_k[partner_k])
+    return Halves(initial_qh, source_qk)
 
 
 def list_pairs(k_k3: Float[np.ndarray, "k 3"], q_q3: Float[np.ndarray, "q 3"]) -> Pairs:
@@ -158,15 +193,16 @@ def over_q(
     """|g|, or g, of the lowest bands (eV): the loop over q, and over blocks of k, of any coupling.
 
     Args:
-      couple_q: (q, displacements, is_wanted) -> weights, and a function (block of k, numbers of
-        its k+q) -> what they weigh for each k; both as `matrix_elements.in_modes` takes them.
+      couple_q: (q, displacements, is_wanted) -> weights, and a function (what takes some k out of
+        arrays over all, numbers of their k+q) -> what they weigh for each of these k; both as
+        `matrix_elements.in_modes` takes them.
       groups: degenerate bands at the points.
       room_xkvmn: an array, from `Wanted.room`, that the result is written over.  Fresh memory
         costs as much as the arithmetic, so callers donate one to call after call.
     """
-    initial_jk, final_qjk = blocks(numbers.initial_k), blocks(numbers.final_qk, 1)
+    halves = numbers.halves
 
-    def at_one_q(x, found):
+    def at_one_q(x, carried):
         q, is_wanted = numbers.first + x, x < numbers.count
         energy_v, polarisation_vd = at_q.energy_qv[q], at_q.polarisation_qvd[q]
         waves_vsc = displacements(energy_v, polarisation_vd, mass_s, limits.soft_mode)
@@ -174,17 +210,47 @@ def over_q(
         modes_vv = in_precision(sharing(energy_v, limits.degeneracy), wanted.is_single)
         is_grouped = groups.are_there | is_shared(energy_v, limits.degeneracy)
 
-        def at_one_block(j, found):
-            points = final_qjk[q, j], initial_jk[j]
-            shares = modes_vv, groups.sharing_pmn, *points
-            changes_k = couple_block(j, points[0])
-            value_kvmn = _reduced(weights, changes_k, shares, is_grouped, is_wanted, wanted)
-            return found.at[numbers.row + x, j].set(value_kvmn)
+        def of_some(take: Callable) -> Inexact[Array, "h v w w"]:
+            initial_h, final_h = take((numbers.initial_k, numbers.final_qk[q]))
+            shares = modes_vv, groups.sharing_pmn, final_h, initial_h
+            changes_h = couple_block(take, final_h)
+            return _reduced(weights, changes_h, shares, is_grouped, is_wanted, wanted)
 
-        return jax.lax.fori_loop(0, len(initial_jk), at_one_block, found)
+        found, both = carried
+        if halves is None:
+            return _every_k(of_some, found, numbers.row + x), both
+        both = _one_half(of_some, blocks(halves.initial_qh[q]), both)
+        rows_kvmn = both.reshape(-1, *both.shape[3:])[halves.source_qk[q]]
+        return found.at[numbers.row + x].set(rows_kvmn.reshape(found.shape[1:])), both
 
-    found = jax.lax.fori_loop(0, numbers.count, at_one_q, blocks(room_xkvmn, 1))
+    both = None
+    if halves is not None:
+        both = jnp.zeros(
+            (2, *blocks(halves.initial_qh[0]).shape, *room_xkvmn.shape[2:]), wanted.kind
+        )
+    found, _ = jax.lax.fori_loop(0, numbers.count, at_one_q, (blocks(room_xkvmn, 1), both))
     return found.reshape(room_xkvmn.shape)
+
+
+def _every_k(of_some: Callable, found_xjkvmn: Array, row) -> Array:
+    """One row of the result, block by block."""
+
+    def at_one_block(j, found):
+        return found.at[row, j].set(
+            of_some(lambda tree: jax.tree.map(lambda x: blocks(x)[j], tree))
+        )
+
+    return jax.lax.fori_loop(0, found_xjkvmn.shape[1], at_one_block, found_xjkvmn)
+
+
+def _one_half(of_some: Callable, initial_jh: Int[Array, "j h"], both_2jhvmn: Array) -> Array:
+    """Values of some k, and after them the same with bands exchanged."""
+
+    def at_one_block(j, both):
+        value_hvmn = of_some(lambda tree: jax.tree.map(lambda x: x[initial_jh[j]], tree))
+        return both.at[0, j].set(value_hvmn).at[1, j].set(value_hvmn.swapaxes(-1, -2))
+
+    return jax.lax.fori_loop(0, len(initial_jh), at_one_block, both_2jhvmn)
 
 
 def in_precision(tree, is_single: bool):

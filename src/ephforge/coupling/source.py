@@ -24,7 +24,7 @@ from ephforge.coupling.arrays import (
     padded_length,
     two_centre_arrays,
 )
-from ephforge.coupling.grid import Limits, Modes, Numbers, Pairs, Wanted, groups
+from ephforge.coupling.grid import Halves, Limits, Modes, Numbers, Pairs, Wanted, groups, halves
 from ephforge.coupling.products import Parts
 from ephforge.coupling.two_centre_grid import couplings as two_centre_couplings
 from ephforge.coupling.wannier_grid import Response, Second
@@ -105,10 +105,13 @@ class TwoCentreSource:
             ends_p.energy_n, self.limits.degeneracy, is_single=self.wanted.is_single
         )
         fixed = jax.device_put((initial_k, ends_p, together, at_q, mass_s))
-        points = jax.device_put((pairs.initial_k, final_qk))
+        own = None
+        if pairs.meshes is not None and not self.wanted.is_complex and _is_real(self.model):
+            own = Halves(*(padded(x, Q_PAD) for x in halves(pairs)))
+        points = jax.device_put((pairs.initial_k, final_qk, own))
 
         def step(first: int, count: int, room):
-            numbers = Numbers(*points, *map(np.int32, (first, count, 0)))
+            numbers = Numbers(*points[:2], *map(np.int32, (first, count, 0)), points[2])
             return kernel(*fixed, numbers, self.limits, wanted=self.wanted, room_xkvmn=room)
 
         n_q, n_k = pairs.final_qk.shape
@@ -185,6 +188,12 @@ class GeneralSource:
     def _phases(self, points_x3: np.ndarray, cells_r3: np.ndarray) -> Parts:
         angle_xr = 2 * np.pi * (points_x3 @ cells_r3.T)
         return _cast(Parts(np.cos(angle_xr), np.sin(angle_xr)), self.wanted.is_single)
+
+
+def _is_real(model: Model) -> bool:
+    """Whether time reversal is complex conjugation: a model without spin-orbit coupling."""
+    arrays = [*vars(model.hopping).values(), *vars(model.coupling).values()]
+    return not any(np.iscomplexobj(array) for array in arrays if array is not None)
 
 
 def _at_k(values_p, pairs: Pairs):

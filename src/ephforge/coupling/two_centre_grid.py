@@ -15,7 +15,6 @@ from ephforge.coupling.grid import (
     Modes,
     Numbers,
     Wanted,
-    blocks,
     in_precision,
     over_q,
 )
@@ -106,16 +105,14 @@ def couplings(
       numbers: of the pairs; see `grid.Numbers`.
       room_xkvmn: see `grid.over_q`.
     """
-    initial_jk = blocks(initial_k)
 
     def couple_q(q, displacement_vsc, is_wanted):
         wave = two_centre.wave(displacement_vsc, *at_q.couplings(q))
         wave = in_precision(wave, wanted.is_single)
         couple = jax.vmap(partial(two_centre.couple, is_wanted=is_wanted), (0, 0, None))
 
-        def couple_block(j, final_k):
-            initial = jax.tree.map(lambda x: x[j], initial_jk)
-            return couple(initial, jax.tree.map(lambda x: x[final_k], final_p), wave)
+        def couple_block(take, final_h):
+            return couple(take(initial_k), jax.tree.map(lambda x: x[final_h], final_p), wave)
 
         return wave.weights(), couple_block
 

@@ -14,7 +14,6 @@ from ephforge.coupling.grid import (
     Modes,
     Numbers,
     Wanted,
-    blocks,
     in_precision,
     over_q,
 )
@@ -110,7 +109,6 @@ def couplings(
       numbers, room_xkvmn: see `grid`.
     """
     size = final_pma.real.shape[-1]
-    initial_jk = blocks(initial_kbn)
     wide = (-1, 3 * len(mass_s), size, size)
     g_qrx = jax.tree.map(
         lambda x: x.reshape(x.shape[0], -1, 3 * len(mass_s) * size**2),
@@ -123,12 +121,12 @@ def couplings(
         if at_q.field_qda is not None:
             field_da = jax.tree.map(lambda x: x[q], at_q.field_qda)
             gradient_kdab = apart(is_wanted, wannier.with_field, gradient_kdab, field_da)
-        gradient_jk = blocks(gradient_kdab)
         change = jax.vmap(partial(wannier.change, is_wanted=is_wanted))
 
-        def couple_block(j, final_k):
-            ours, initial = jax.tree.map(lambda x: x[j], (gradient_jk, initial_jk))
-            return [change(ours, jax.tree.map(lambda x: x[final_k], final_pma), initial)]
+        def couple_block(take, final_h):
+            gradient_hdab, initial_hbn = take((gradient_kdab, initial_kbn))
+            final_hma = jax.tree.map(lambda x: x[final_h], final_pma)
+            return [change(gradient_hdab, final_hma, initial_hbn)]
 
         return [in_precision(weights, wanted.is_single)], couple_block
 
