@@ -10,6 +10,7 @@ from analytic import hopping_law, springs, zincblende
 from ephforge.core.kpoints import mesh_points
 from ephforge.core.realspace import LongRange, Model
 from ephforge.coupling import batch, grid, source
+from ephforge.coupling.halves import halves
 from ephforge.electrons.draw import draw
 from ephforge.electrons.hopping import assemble
 
@@ -58,7 +59,7 @@ def test_spin_orbit_coupling_takes_all_k():
 @pytest.mark.parametrize(("k_mesh", "q_mesh"), MESHES)
 def test_every_k_is_computed_or_a_partner_is(k_mesh, q_mesh):
     pairs = grid.mesh_pairs(k_mesh, q_mesh)
-    found = grid.halves(pairs)
+    found = halves(k_mesh, pairs.final_qk)
     length = found.initial_qh.shape[1]
     assert length <= len(pairs.initial_k) / 2 + 4
     points = mesh_points(k_mesh)

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
-from ephforge.core.kpoints import mesh_points, negation_index, sum_index
+from ephforge.core.kpoints import mesh_points, sum_index
 from ephforge.coupling.degeneracy import averaged, is_shared, sharing
+from ephforge.coupling.halves import Halves
 from ephforge.coupling.matrix_elements import displacements, in_modes
 from ephforge.coupling.products import Parts, apart, square, whole
 
@@ -57,22 +58,6 @@ class Modes(NamedTuple):
 
     energy_qv: Float[Array, "q v"]
     polarisation_qvd: Complex[Array, "q v d"]
-
-
-class Halves(NamedTuple):
-    """Which k are computed, at every q of a mesh, and where the others come from.
-
-    g(k,q) has the partner g(k+q,-q) with the bands exchanged, because H is Hermitian, and that the
-    partner g(-k-q,q) where H(R) is real: time reversal turns all wave vectors.  |g| of one half of
-    the k is that of the other.
-
-    Attributes:
-      initial_qh: numbers of the k that are computed, the last one repeated.
-      source_qk: where each k finds its values: those computed and, after them, their partners.
-    """
-
-    initial_qh: Int[Array, "q h"]
-    source_qk: Int[Array, "q k"]
 
 
 class Numbers(NamedTuple):
@@ -129,24 +114,6 @@ class Wanted(NamedTuple):
     def room(self, n_q: int, n_k: int, n_modes: int) -> Inexact[Array, "q k v m n"]:
         """An array for the result of so many q, k and modes."""
         return jnp.zeros((n_q, n_k, n_modes, self.bands, self.bands), self.kind)
-
-
-def halves(pairs: Pairs) -> Halves:
-    """Of meshes: k or -k-q, whichever has the lower number."""
-    k_mesh = pairs.meshes[0]
-    partner_qk = negation_index(k_mesh)[pairs.final_qk]
-    n_k = len(pairs.initial_k)
-    is_first_qk = pairs.initial_k <= partner_qk
-    # as many as any q can have: some k are partners of their own, if numbers of points are even
-    length = (n_k + 2 ** sum(n % 2 == 0 for n in k_mesh)) // 2
-    initial_qh = np.empty((len(partner_qk), length), np.int32)
-    source_qk = np.empty(partner_qk.shape, np.int32)
-    for q, (is_first, partner_k) in enumerate(zip(is_first_qk, partner_qk, strict=True)):
-        chosen = np.flatnonzero(is_first)
-        initial_qh[q] = np.pad(chosen, (0, length - len(chosen)), mode="edge")
-        place_k = np.cumsum(is_first) - 1
-        source_qk[q] = np.where(is_first, place_k, length + place_k[partner_k])
-    return Halves(initial_qh, source_qk)
 
 
 def list_pairs(k_k3: Float[np.ndarray, "k 3"], q_q3: Float[np.ndarray, "q 3"]) -> Pairs:

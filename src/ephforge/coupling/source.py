@@ -24,7 +24,8 @@ from ephforge.coupling.arrays import (
     padded_length,
     two_centre_arrays,
 )
-from ephforge.coupling.grid import Halves, Limits, Modes, Numbers, Pairs, Wanted, groups, halves
+from ephforge.coupling.grid import Limits, Modes, Numbers, Pairs, Wanted, groups
+from ephforge.coupling.halves import Halves, halves
 from ephforge.coupling.products import Parts
 from ephforge.coupling.two_centre_grid import couplings as two_centre_couplings
 from ephforge.coupling.wannier_grid import Response, Second
@@ -107,7 +108,7 @@ class TwoCentreSource:
         fixed = jax.device_put((initial_k, ends_p, together, at_q, mass_s))
         own = None
         if pairs.meshes is not None and not self.wanted.is_complex and _is_real(self.model):
-            own = Halves(*(padded(x, Q_PAD) for x in halves(pairs)))
+            own = Halves(*(padded(x, Q_PAD) for x in halves(pairs.meshes[0], pairs.final_qk)))
         points = jax.device_put((pairs.initial_k, final_qk, own))
 
         def step(first: int, count: int, room):
