@@ -30,7 +30,7 @@ options = {
     "three_centre": 0.0, "metals": 0.5, "semiconductors": 0.3, "k_mesh": [4, 4, 4],
     "q_mesh": [2, 2, 2], "bands": 4, "degeneracy": 0.1, "soft_mode": 1.0, "batch_size": 2,
 }
-stage.run("lattice.nc", "coupling.nc", 11, options, {"options": options})
+stage.run("000003-000005.nc", "coupling.nc", 11, options, {"options": options})
 """
 COUPLE = f"""
 from ephforge.cli.main import app
@@ -51,7 +51,7 @@ def folder(tmp_path):
         variables = crystal_variables(crystal) | force_constant_variables(springs(crystal, 5.0))
         facts = {"status": "accepted", "reason": "", "detail": "", "prototype": name}
         groups[name] = variables, facts | {"potential": "springs", "parameters": {}}
-    write(tmp_path / "lattice.nc", "lattice", {}, {}, groups)
+    write(tmp_path / "000003-000005.nc", "lattice", {}, {"seed": 11}, groups)
     return tmp_path
 
 
