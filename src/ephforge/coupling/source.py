@@ -217,15 +217,15 @@ def _folded(
 ) -> Parts:
     """g as [Rp, (Re, s, c, a, b)], of cells of one number the sum; one Rp after the other."""
     size_p, size_r = (number.max() + 1 for number in (number_p, number_r))
-    shape = (size_p, size_r, *g_pscrab.shape[1:3], *g_pscrab.shape[4:])
-    kind = np.float32 if is_single else np.float64
-    found = Parts(np.zeros(shape, kind), np.zeros(shape, kind))
+    found = np.zeros((size_p, size_r, *g_pscrab.shape[1:3], *g_pscrab.shape[4:]), g_pscrab.dtype)
+    rounds = _without_twins(number_r)
     for p, g_scrab in zip(number_p, g_pscrab, strict=True):
         g_rscab = np.moveaxis(g_scrab, 2, 0)
-        for chosen in _without_twins(number_r):
-            found.real[p, number_r[chosen]] += g_rscab.real[chosen]
-            found.imag[p, number_r[chosen]] += g_rscab.imag[chosen]
-    return jax.tree.map(lambda x: jnp.asarray(x.reshape(size_p, -1)), found)
+        found[p] += g_rscab[rounds[0]]  # every number occurs
+        for chosen in rounds[1:]:
+            found[p, number_r[chosen]] += g_rscab[chosen]
+    flat = found.reshape(size_p, -1)
+    return _cast(Parts(flat.real, flat.imag), is_single)
 
 
 def _without_twins(number_r: Int[np.ndarray, " r"]) -> list[Int[np.ndarray, "_"]]:
