@@ -87,13 +87,17 @@ def test_wannier_bands_and_phonons_are_those_of_dft(contents):
 
 
 def test_the_shipped_model_comes_back(contents):
-    """Another machine or day: the same physics, whatever the gauge."""
+    """Another machine or day: the same physics, whatever the gauge.
+
+    To the convergence of DFT and DFPT: phonons on another processor were 2.2e-3 meV off, with
+    another kernel of OpenBLAS on that processor 3.5e-4 meV from there.
+    """
     shipped = read_model(read(ROOT / "resources/first_principles/si_2.nc", "model"))
     draw = np.random.default_rng(5)
     k, q = draw.random((6, 3)), draw.random((4, 3))
     own, theirs = (at_points(m, k, q, soft_mode=0.0) for m in (read_model(contents), shipped))
     np.testing.assert_allclose(own.energy_k, theirs.energy_k, atol=1e-4)
-    np.testing.assert_allclose(MEV * own.frequency_q, MEV * theirs.frequency_q, atol=1e-3)
+    np.testing.assert_allclose(MEV * own.frequency_q, MEV * theirs.frequency_q, atol=5e-3)
     strength, expected = ((np.abs(x.g) ** 2).sum(axis=(2, 3, 4)) for x in (own, theirs))
     np.testing.assert_allclose(strength, expected, rtol=1e-3)
 
