@@ -272,7 +272,7 @@ WORDS = {
     "too large a grid": (
         (*COUPLE[:5], "9999", "9999", "9999", *COUPLE[8:]),
         1,
-        "Unable to allocate",
+        "expected at most 10000000 points",
     ),
     "no such list": (
         ("couple", "model.nc", "-o", "out.nc", "--k-list", "k.txt", *COUPLE[8:]),
