@@ -24,6 +24,7 @@ from ephforge.model.geometry import Geometry, geometry_of
 from ephforge.model.transform import Linear, Statistics, channel_set_of, class_of, linear_of
 
 HEADER_NUMBERS = 2  # the root mean square |g|, and how many coefficients come with positions
+_ROUNDING = 1e-9
 QUARTERS = 4  # splits of a budget between leading and largest coefficients that are tried
 
 
@@ -137,7 +138,9 @@ class Codec:
         square[rank] = np.concatenate(parts) ** 2
         leads = [numbers * quarter // QUARTERS for quarter in range(QUARTERS + 1)]
         plans = [Plan(lead, (numbers - lead) // 2) for lead in leads]
-        return max(plans, key=lambda plan: _kept_energy(square, plan))
+        kept = np.array([_kept_energy(square, plan) for plan in plans])
+        # of plans that are equal but for rounding the one with the fewest positions
+        return plans[np.flatnonzero(kept >= kept.max() * (1 - _ROUNDING))[-1]]
 
     @cached_property
     def _split(self):
