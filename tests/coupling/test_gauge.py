@@ -8,7 +8,7 @@ from analytic import springs, zincblende
 from kernel_coupling import complex_g
 
 from ephforge.coupling import two_centre
-from ephforge.coupling.degeneracy import shared_square, sharing
+from ephforge.coupling.degeneracy import averaged, sharing
 from ephforge.coupling.matrix_elements import displacements
 from ephforge.electrons.bloch import bloch_sum
 from ephforge.electrons.draw import draw
@@ -68,7 +68,7 @@ def strengths(material, k, q, generator=None):
     wave = two_centre.wave(waves_vsc, field, rigid, None)
     g_vmn = complex_g(pair[0][1], pair[1][1], wave)
     shares = [sharing(e, TOLERANCE) for e in (energy_v, pair[1][0], pair[0][0])]
-    return np.asarray(shared_square(g_vmn, *shares)), np.abs(g_vmn) ** 2, shares
+    return np.asarray(averaged(jnp.abs(g_vmn) ** 2, *shares)), np.abs(g_vmn) ** 2, shares
 
 
 @pytest.mark.parametrize(("k", "q"), PAIRS)
@@ -125,6 +125,6 @@ def test_precision_follows_the_input(material, real, full):
     rigid = jnp.sum(electrons.field_rtcsoo, axis=(0, 1))
     g_vmn = complex_g(ends, ends, two_centre.wave(waves_vsc, field, rigid, None))
     share = sharing(energy_n, TOLERANCE)
-    kept = shared_square(g_vmn, sharing(energy_v, TOLERANCE), share, share)
+    kept = averaged(jnp.abs(g_vmn) ** 2, sharing(energy_v, TOLERANCE), share, share)
     assert (g_vmn.dtype, g_vmn.shape) == (full, (6, 8, 8))
     assert (kept.dtype, kept.shape) == (real, (6, 8, 8))

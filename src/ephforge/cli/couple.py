@@ -20,8 +20,8 @@ List = Annotated[
     Path | None,
     typer.Option(help="File with one point a line, crystal coordinates.", show_default=False),
 ]
-# bytes for each number of |g| in a chunk: double precision in the kernel, its result and the one
-# before, root and copy; single precision in the slabs that wait for the disk and are made
+# bytes for each number of |g| at one q: three results that take turns and a complex step in double
+# precision; single precision in the slabs that wait for the disk and are made
 _BYTES_PER_NUMBER = 5 * 8 + 4 * 4
 _COMPILER = 220_000_000  # bytes that compiling the kernels takes, not given back
 

@@ -8,7 +8,7 @@ not depend on the basis chosen inside them, and an equal share of it is given to
 from functools import partial
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Complex, Float
+from jaxtyping import Array, Bool, Float
 
 from ephforge.coupling.products import apart, real_product
 
@@ -28,21 +28,6 @@ def is_shared(energy_n: Float[Array, " n"], tolerance: float | Float[Array, ""])
     return jnp.any(jnp.diff(energy_n) <= tolerance)
 
 
-def shared_square(
-    g_vmn: Complex[Array, "v m n"],
-    modes_vv: Float[Array, "v v"],
-    final_xm: Float[Array, "x m"],
-    initial_ny: Float[Array, "n y"],
-) -> Float[Array, "v x y"]:
-    """|g|^2 averaged over groups; the three matrices come from `sharing`.
-
-    All bands of a group must be present in g; a window is cut from rows of final_xm and
-    columns of initial_ny, or afterwards.
-    """
-    square_vmn = jnp.real(g_vmn) ** 2 + jnp.imag(g_vmn) ** 2
-    return averaged(square_vmn, modes_vv, final_xm, initial_ny)
-
-
 def averaged(
     square_vmn: Float[Array, "v m n"],
     modes_vv: Float[Array, "v v"],
@@ -50,7 +35,14 @@ def averaged(
     initial_ny: Float[Array, "n y"],
     is_wanted: Bool[Array, ""] | bool = True,
 ) -> Float[Array, "v x y"]:
-    """The averages of `shared_square`, of |g|^2; is_wanted as in `products.apart`."""
+    """|g|^2 averaged over groups; the three matrices come from `sharing`.
+
+    All bands of a group must be present; a window is cut from rows of final_xm and columns of
+    initial_ny, or afterwards.
+
+    Args:
+      is_wanted: for `products.apart`.
+    """
     step = partial(apart, is_wanted, real_product)
     shared_vxy = step(step(final_xm, square_vmn), initial_ny)
     flat_vz = real_product(modes_vv, shared_vxy.reshape(len(modes_vv), -1))

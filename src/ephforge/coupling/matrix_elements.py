@@ -38,23 +38,6 @@ def displacements(
     return amplitude_vs[:, :, None] * polarisation_vsc
 
 
-def band_coupling(
-    gradient_scab: Complex[Array, "s 3 a a"],
-    final_am: Complex[Array, "a m"],
-    initial_bn: Complex[Array, "a n"],
-    displacement_vsc: Complex[Array, "v s 3"],
-) -> Complex[Array, "v m n"]:
-    """Coupling g in eV; within a degenerate subspace only the sum of |g|^2 has a meaning.
-
-    Args:
-      gradient_scab: dH/du between k+q (a) and k (b), eV/angstrom.
-      final_am, initial_bn: eigenvectors at k+q and k, one band per column.
-      displacement_vsc: angstrom, from `displacements`.
-    """
-    gradient_scmn = final_am.conj().T @ gradient_scab @ initial_bn
-    return jnp.tensordot(displacement_vsc, gradient_scmn, axes=2)
-
-
 def in_modes(weights: list[Parts], changes: list[Parts]) -> Parts:
     """Coupling g[v, m, n] in eV from what every displacement does between bands.
 
