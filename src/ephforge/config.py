@@ -302,7 +302,11 @@ class Train(Section):
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
     features: int = Field(96, ge=8, le=2048, description="channels of the hidden layers")
     layers: int = Field(2, ge=1, le=16, description="convolution layers of each path")
-    steps: int = Field(1000, ge=1, description="optimiser steps")
+    codes: int = Field(2, ge=1, le=64, description="codes of each material to learn from")
+    prior_steps: int = Field(
+        2000, ge=1, description="optimiser steps of the prior of the entropy coder"
+    )
+    steps: int = Field(1000, ge=1, description="optimiser steps of the convolutions")
     batch_size: int = Field(8, ge=1, description="materials per step")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak of the cosine schedule")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW weight decay")

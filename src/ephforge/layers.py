@@ -58,7 +58,7 @@ PACKAGES = {
     "electrons": ("numpy", "jax", "jaxtyping"),
     "phonons": ("numpy", "jax", "jaxtyping"),
     "baselines": ("numpy", "scipy", "sklearn", "jaxtyping"),
-    "model": ("numpy", "jax", "jaxtyping", "flax"),
+    "model": ("numpy", "scipy", "jax", "jaxtyping", "flax", "constriction"),
     "lattice": ("numpy", "scipy", "jax", "ase", "asap3", "spglib", "jaxtyping"),
     "threecentre": ("numpy", "jaxtyping", "threadpoolctl"),
     "coupling": ("numpy", "jax", "jaxtyping"),

@@ -154,7 +154,7 @@ def _observables():
 
 
 def _network():
-    from ephforge.model.codec import load_codec
+    from ephforge.model.storage import load_codec
 
     load_codec("no.nc")
 

@@ -12,7 +12,7 @@ from small_networks import SMALL
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import read
-from ephforge.model.codec import load_codec
+from ephforge.model.storage import load_codec
 from ephforge.train import stage
 
 OPTIONS = {

@@ -15,7 +15,8 @@ from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_materials, read_splits
-from ephforge.model.codec import Codec, load_codec
+from ephforge.model.codec import Codec
+from ephforge.model.storage import load_codec
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from ephforge.core.blocks import Block, on_grid
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_materials, read_splits
-from ephforge.model.codec import load_codec
+from ephforge.model.storage import load_codec
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import SPLITS, read_materials, read_splits
-from ephforge.model.codec import load_codec
+from ephforge.model.storage import load_codec
 
 log = logging.getLogger(__name__)
 

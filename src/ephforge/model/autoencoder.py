@@ -1,14 +1,11 @@
-"""The convolutional autoencoder, for one material; map over materials at the edge.
+"""The convolutional network of the autoencoder, for one material; map over materials at the edge.
 
-    encoder   |g| -> |g| + convolutions(|g|) -> linear transform -> first n coefficients
-    decoder   coefficients -> linear transform back -> + convolutions -> |g|
+    encoder   |g| -> integers that cost few bits (sparse.py)
+    decoder   integers -> linear transform back, equal numbers made equal -> + convolutions -> |g|
 
-The linear transform (transform.py) starts as the best linear code of n numbers; both
-convolutional paths start at zero and learn what it cannot do: the encoder bends the
-coefficients, the decoder restores what the missing ones took away.  Coefficients are nested:
-any leading part decodes, and further ones may be kept where they are large, with their
-positions, so one model serves all budgets.  For refinement in q a third path,
-of the same form, starts from the best linear guess.
+The convolutions restore what quantisation took away, as far as it can be guessed from what is
+left and the step of the code.  For refinement in q a second path, of the same form, starts from
+the best linear guess.  Both are zero before training.
 
 Convolutions are periodic in k, in k+q and at fixed q, constant on shells of steps, and
 evaluated on one representative per symmetry orbit (geometry.py).
@@ -25,9 +22,9 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from ephforge.model.geometry import N_HARMONICS, N_MOVES, Geometry
-from ephforge.model.transform import Linear
 
-N_FACTS = 2  # logarithm of the expected missing share, and a constant
+N_FACTS = 2  # logarithm of the step, and a constant
+NO_STEP = 1.0  # what a refinement is told in its place
 
 
 class Shape(NamedTuple):
@@ -42,22 +39,6 @@ class Shape(NamedTuple):
     modes: int
     features: int
     layers: int
-
-
-class Task(NamedTuple):
-    """What the decoder may know of one material.
-
-    Attributes:
-      n_kept: leading coefficients that are stored.
-      n_extra: further ones that are stored with their positions, the largest.
-      given_o: orbits that are given; all of them when compressing.
-      is_refinement: guess from the given orbits instead of decoding coefficients.
-    """
-
-    n_kept: Int[Array, ""]
-    given_o: Bool[Array, " o"]
-    is_refinement: Bool[Array, ""]
-    n_extra: Int[Array, ""]
 
 
 class ShellConvolution(nnx.Module):
@@ -103,9 +84,10 @@ class Path(nnx.Module):
         zeros = nnx.initializers.zeros
         self.leave = nnx.Linear(shape.features, channels, kernel_init=zeros, rngs=rngs)
 
-    def hidden(self, g_ox, real_x, given_o, facts_t, geometry: Geometry) -> Float[Array, "o i"]:
+    def hidden(self, g_ox, real_x, given_o, step, geometry: Geometry) -> Float[Array, "o i"]:
         """Features of every orbit."""
         n_orbits = len(g_ox)
+        facts_t = jnp.stack([jnp.log10(step), jnp.ones_like(step)]).astype(g_ox.dtype)
         everywhere = jnp.concatenate([real_x.astype(g_ox.dtype), facts_t])
         side = [
             jnp.broadcast_to(everywhere, (n_orbits, len(everywhere))),
@@ -117,99 +99,46 @@ class Path(nnx.Module):
             h_oi = block(h_oi, geometry.moves_roo)
         return self.norm(h_oi)
 
-    def __call__(self, g_ox, real_x, given_o, facts_t, geometry: Geometry) -> Float[Array, "o x"]:
-        return self.leave(nnx.gelu(self.hidden(g_ox, real_x, given_o, facts_t, geometry)))
+    def __call__(self, g_ox, real_x, given_o, step, geometry: Geometry) -> Float[Array, "o x"]:
+        return self.leave(nnx.gelu(self.hidden(g_ox, real_x, given_o, step, geometry)))
 
 
 class Autoencoder(nnx.Module):
-    """Encoder and decoder around the linear transform, Hermitian on the way out."""
+    """The paths of decoding and of refinement, Hermitian on the way out."""
 
     def __init__(self, shape: Shape, rngs: nnx.Rngs):
         self.shape = shape
-        self.encoder = Path(shape, rngs)
         self.decoder = Path(shape, rngs)
         self.refiner = Path(shape, rngs)
 
-    def __call__(
-        self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
-    ) -> Float[Array, "o x"]:
-        """Reconstruction of a block with rms 1.
-
-        Mapped over materials, `task.is_refinement` should stay one number: then only the
-        paths that are asked for run.
-        """
-        arguments = (g_ox, real_x, task, geometry, linear)
-        found_ox = jax.lax.cond(
-            task.is_refinement, lambda: self.refine(*arguments), lambda: self.compress(*arguments)
-        )
-        return hermitian_part(found_ox, geometry.partner_o, self.shape.bands, self.shape.modes)
-
-    def encode(
-        self, g_ox: Float[Array, "o x"], real_x, task: Task, geometry: Geometry, linear: Linear
-    ) -> tuple[Float[Array, "i c"], Float[Array, "j d"]]:
-        """Coefficients of a block with rms 1; those that are not stored are zero."""
-        missing, facts_t = _missing(linear, task.n_kept)
-        correction_ox = self.encoder(g_ox, real_x, task.given_o, facts_t, geometry)
-        bent_ox = g_ox + missing * correction_ox * real_x
-        return stored_part(*coefficients(bent_ox, geometry, linear), task, linear)
-
     def decode(
-        self, kept: tuple, real_x, task: Task, geometry: Geometry, linear: Linear
+        self,
+        first_ox: Float[Array, "o x"],
+        real_x: Bool[Array, " x"],
+        step: Float[Array, ""],
+        geometry: Geometry,
     ) -> Float[Array, "o x"]:
-        """Block from coefficients."""
-        missing, facts_t = _missing(linear, task.n_kept)
-        first_ox = from_coefficients(*kept, geometry, linear)
-        correction_ox = self.decoder(first_ox, real_x, task.given_o, facts_t, geometry)
-        return first_ox + missing * correction_ox * real_x
+        """Block with rms 1 from what the integers of a code decode to."""
+        given_o = jnp.ones(len(first_ox), bool)
+        correction_ox = self.decoder(first_ox, real_x, given_o, step, geometry)
+        return self._hermitian(first_ox + step * correction_ox * real_x, geometry)
 
-    def compress(self, g_ox, real_x, task: Task, geometry, linear) -> Float[Array, "o x"]:
-        """Encoded and decoded."""
-        kept = self.encode(g_ox, real_x, task, geometry, linear)
-        return self.decode(kept, real_x, task, geometry, linear)
-
-    def refine(self, g_ox, real_x, task: Task, geometry, linear) -> Float[Array, "o x"]:
+    def refine(
+        self,
+        g_ox: Float[Array, "o x"],
+        real_x: Bool[Array, " x"],
+        given_o: Bool[Array, " o"],
+        guess_oo: Float[Array, "o o"],
+        geometry: Geometry,
+    ) -> Float[Array, "o x"]:
         """All orbits from the given ones."""
-        guess_ox = linear.guess_oo @ jnp.where(task.given_o[:, None], g_ox, 0)
-        _, facts_t = _missing(linear, task.n_kept)
-        correction_ox = self.refiner(guess_ox, real_x, task.given_o, facts_t, geometry)
-        return guess_ox + correction_ox * real_x
+        guess_ox = guess_oo @ jnp.where(given_o[:, None], g_ox, 0)
+        step = jnp.asarray(NO_STEP, g_ox.dtype)
+        correction_ox = self.refiner(guess_ox, real_x, given_o, step, geometry)
+        return self._hermitian(guess_ox + correction_ox * real_x, geometry)
 
-
-def coefficients(g_ox: Float[Array, "o x"], geometry: Geometry, linear: Linear):
-    """All coefficients of the linear transform, even and odd."""
-    y_ox = g_ox * jnp.sqrt(geometry.weight_o)[:, None]
-    even_ic = linear.even_oi.T @ y_ox @ linear.even_xc
-    return even_ic, linear.odd_oi.T @ y_ox @ linear.odd_xc
-
-
-def stored_part(even_ic, odd_ic, task: Task, linear: Linear):
-    """The leading coefficients and the largest of the others; the rest zero."""
-    size = jnp.concatenate([jnp.abs(even_ic).ravel(), jnp.abs(odd_ic).ravel()])
-    rank = jnp.concatenate([linear.rank_even_ic.ravel(), linear.rank_odd_ic.ravel()])
-    leads = rank < task.n_kept
-    order = jnp.argsort(jnp.where(leads, -1.0, size), descending=True)
-    place = jnp.zeros_like(rank).at[order].set(jnp.arange(len(rank), dtype=rank.dtype))
-    is_stored = leads | (place < task.n_extra)
-    even, odd = is_stored[: even_ic.size], is_stored[even_ic.size :]
-    return (
-        jnp.where(even.reshape(even_ic.shape), even_ic, 0),
-        jnp.where(odd.reshape(odd_ic.shape), odd_ic, 0),
-    )
-
-
-def from_coefficients(even_ic, odd_ic, geometry: Geometry, linear: Linear) -> Float[Array, "o x"]:
-    """Block from coefficients: the transform is orthonormal."""
-    even_ox = linear.even_oi @ even_ic @ linear.even_xc.T
-    odd_ox = linear.odd_oi @ odd_ic @ linear.odd_xc.T
-    return (even_ox + odd_ox) / jnp.sqrt(geometry.weight_o)[:, None]
-
-
-def _missing(linear: Linear, n_kept):
-    """Expected relative error of the linear code, and what the paths are told of it."""
-    even = jnp.sum(jnp.where(linear.rank_even_ic < n_kept, 0, linear.share_even_ic))
-    odd = jnp.sum(jnp.where(linear.rank_odd_ic < n_kept, 0, linear.share_odd_ic))
-    missing = jnp.sqrt(even + odd)
-    return missing, jnp.stack([jnp.log10(missing + 1e-3), jnp.ones_like(missing)])
+    def _hermitian(self, g_ox, geometry: Geometry):
+        return hermitian_part(g_ox, geometry.partner_o, self.shape.bands, self.shape.modes)
 
 
 def hermitian_part(

@@ -1,12 +1,11 @@
-"""A trained autoencoder as a tool: compress a block to a budget, refine it, describe it.
+"""A trained autoencoder as a tool: encode a block to bytes and back, refine it, describe it.
 
-This is what the task stages use.  They hand over a Block and get |g| on orbits back.
+This is what the task stages and the commands use.  They hand over a Block and get |g| on orbits.
 """
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -16,16 +15,214 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
-from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import Contents, Variable, read
-from ephforge.model.autoencoder import Autoencoder, Shape, Task, coefficients
-from ephforge.model.geometry import Geometry, geometry_of
-from ephforge.model.transform import Linear, Statistics, channel_set_of, class_of, linear_of
+from ephforge.model.autoencoder import Autoencoder
+from ephforge.model.bitstream import (
+    STEPS,
+    Header,
+    Reader,
+    Writer,
+    read_header,
+    read_integers,
+    scale_number,
+    scale_value,
+    step_value,
+    write_header,
+    write_integers,
+)
+from ephforge.model.degeneracy import entries_of, no_degeneracy, pattern_of
+from ephforge.model.geometry import geometry_of
+from ephforge.model.prior import Prior
+from ephforge.model.sparse import Dictionary, dictionary_of, integers
+from ephforge.model.transform import Statistics, channel_set_of, class_of, guess_of
 
-HEADER_NUMBERS = 2  # the root mean square |g|, and how many coefficients come with positions
-_ROUNDING = 1e-9
-QUARTERS = 4  # splits of a budget between leading and largest coefficients that are tried
+EXACT = 1e-3  # relative distance of a block from its projection that is rounding
+FINE = 1e-3  # step that `features` states: nothing is lost
+
+
+class Code(NamedTuple):
+    """Bytes, and what they decode to: |g| in meV on orbits."""
+
+    data: bytes
+    g: Float[np.ndarray, "m n v o"]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A network with its weights, the statistics of its transform, and the prior of its integers.
+
+    Attributes:
+      shares: of the ends of degenerate groups among bands and among modes.
+    """
+
+    network: Autoencoder
+    statistics: Statistics
+    prior: Prior
+    shares: tuple[float, float]
+
+    def encode(self, block: Block, bits: int) -> Code:
+        """The code of at most so many bits with the smallest step; without a byte it is zero."""
+        return self.encode_all(block, [bits])[0]
+
+    def encode_all(self, block: Block, bits: list[int]) -> list[Code]:
+        """Codes of one block within several sizes."""
+        self._refuse_wider(block)
+        coders = [_Coder(self, block, pattern) for pattern in _patterns(block)]
+        found = []
+        for most in bits:
+            codes = [coder.within(most) for coder in coders]
+            found.append(min(codes, key=lambda code: _distance(code.g, block)))
+        return found
+
+    def decode(self, data: bytes, block: Block) -> Float[np.ndarray, "m n v o"]:
+        """|g| in meV from bytes; of the block its geometry and shape are used only.
+
+        Raises:
+          EphforgeError: the bytes are no code of such a block.
+        """
+        self._refuse_wider(block)
+        if not data:
+            return np.zeros(block.g.shape)
+        bands, modes = len(block.g), block.g.shape[2]
+        free = no_degeneracy(block.orbits, bands, modes)
+        reader = Reader(data)
+        header = read_header(reader, (free.bands_sb.shape, free.modes_sv.shape), self.shares)
+        dictionary = dictionary_of(block, self.statistics, header.pattern or free)
+        step = step_value(header.step)
+        n_e = read_integers(reader, dictionary, step, self.prior)
+        return scale_value(header.scale) * self._synthesise(block, dictionary, n_e, step)
+
+    def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
+        """|g| in meV on all orbits from the given ones; the others are not looked at."""
+        self._refuse_wider(block)
+        hidden = np.where(given_o, block.g, 0.0).astype(block.g.dtype)
+        seen = replace(block, g=hidden, g_grid=None)
+        size_o = block.orbits.size_o
+        # the scale of what is seen stands for the whole block
+        factor = math.sqrt(size_o.sum() / size_o[given_o].sum())
+        shape = self.network.shape
+        g_ox = channels_of(seen, shape.bands, shape.modes) / np.float32(factor)
+        real_x = is_real_channel(block, shape.bands, shape.modes)
+        arguments = (g_ox, real_x, given_o, self._guess(block, given_o), geometry_of(block))
+        found = scale_of(seen) * factor * self._narrowed(_refine(*self._split, *arguments), block)
+        return np.where(given_o, block.g, np.maximum(found, 0.0))
+
+    @cached_property
+    def linear_part(self) -> "Codec":
+        """The same codec with the convolutional paths silent."""
+        silent = nnx.clone(self.network)  # a merge of the same state would share its arrays
+        for path in (silent.decoder, silent.refiner):
+            path.leave.kernel[...] = jnp.zeros_like(path.leave.kernel[...])
+            path.leave.bias[...] = jnp.zeros_like(path.leave.bias[...])
+        return replace(self, network=silent)
+
+    def features(self, block: Block) -> Float[np.ndarray, " f"]:
+        """Mean and spread over the mesh of the decoder's features: fixed length.
+
+        Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
+        """
+        shape = self.network.shape
+        self._refuse_wider(block)
+        g_ox = channels_of(block, shape.bands, shape.modes)
+        real_x = is_real_channel(block, shape.bands, shape.modes)
+        hidden_oi = np.asarray(_features(*self._split, g_ox, real_x, geometry_of(block)), float)
+        weight_o = geometry_of(block).weight_o
+        mean_i = weight_o @ hidden_oi
+        return np.concatenate([mean_i, np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)])
+
+    @cached_property
+    def _split(self):
+        return nnx.split(self.network)
+
+    @cached_property
+    def _guesses(self) -> dict[tuple, np.ndarray]:
+        return {}
+
+    def _guess(self, block: Block, given_o) -> Float[np.ndarray, "o o"]:
+        """The linear guess, kept: materials of one class and channel set share it."""
+        key = (class_of(block), channel_set_of(block), np.asarray(given_o).tobytes())
+        if class_of(block) not in self.statistics.orbits:  # then the prior of its own lattice
+            key += (block.crystal.cell.tobytes(),)
+        if key not in self._guesses:
+            self._guesses[key] = guess_of(block, self.statistics, given_o)
+        return self._guesses[key]
+
+    def _synthesise(self, block: Block, dictionary: Dictionary, n_e, step: float):
+        """|g| with rms 1, about, from integers."""
+        shape = self.network.shape
+        root_o = dictionary.entries.root_o
+        first_ox = np.float32((dictionary.decode(n_e * step) / root_o).T)
+        wide_ox = widened(first_ox, block, shape.bands, shape.modes)
+        real_x = is_real_channel(block, shape.bands, shape.modes)
+        found = _decode(*self._split, wide_ox, real_x, np.float32(step), geometry_of(block))
+        g_xo = self._narrowed(found, block).reshape(-1, len(root_o))
+        g_xo = dictionary.entries.project(g_xo * root_o) / root_o
+        return np.maximum(g_xo, 0.0).reshape(block.g.shape)
+
+    def _narrowed(self, found_ox, block: Block) -> Float[np.ndarray, "m n v o"]:
+        shape = self.network.shape
+        g_omnv = np.asarray(found_ox, float).reshape(-1, shape.bands, shape.bands, shape.modes)
+        m, _, v, _ = block.g.shape
+        return g_omnv[:, :m, :m, :v].transpose(1, 2, 3, 0)
+
+    def _refuse_wider(self, block: Block) -> None:
+        shape, (m, _, v, _) = self.network.shape, block.g.shape
+        if m > shape.bands or v > shape.modes:
+            raise EphforgeError(
+                f"{block.name}: {m} bands and {v} modes, but this autoencoder takes at most "
+                f"{shape.bands} and {shape.modes}; train one on such materials"
+            )
+
+
+class _Coder:
+    """Codes of one block with one pattern of degeneracies, each step tried once."""
+
+    def __init__(self, codec: Codec, block: Block, pattern):
+        self.codec, self.block, self.pattern = codec, block, pattern
+        bands, modes = len(block.g), block.g.shape[2]
+        free = no_degeneracy(block.orbits, bands, modes)
+        self.dictionary = dictionary_of(block, codec.statistics, pattern or free)
+        self.scale = scale_number(scale_of(block))
+        root_o = self.dictionary.entries.root_o
+        self.y_xo = block.g.reshape(-1, len(root_o)) * (root_o / scale_value(self.scale))
+        self.tried: dict[int, tuple[np.ndarray, bytes]] = {}
+
+    def within(self, bits: int) -> Code:
+        low, high = -1, STEPS - 1  # low fits (no code at all does), above high nothing is tried
+        while low < high:
+            middle = (low + high + 1) // 2
+            if 8 * len(self._code(middle)[1]) <= bits:
+                low = middle
+            else:
+                high = middle - 1
+        if low < 0 or not np.any(self.y_xo):
+            return Code(b"", np.zeros(self.block.g.shape))
+        n_e, data = self._code(low)
+        g = self.codec._synthesise(self.block, self.dictionary, n_e, step_value(low))
+        return Code(data, scale_value(self.scale) * g)
+
+    def _code(self, number: int) -> tuple[np.ndarray, bytes]:
+        if number not in self.tried:
+            step = step_value(number)
+            n_e = integers(self.dictionary, self.y_xo, step)
+            writer = Writer()
+            write_header(writer, Header(self.scale, number, self.pattern), self.codec.shares)
+            write_integers(writer, n_e, self.dictionary, step, self.codec.prior)
+            self.tried[number] = n_e, writer.bytes()
+        return self.tried[number]
+
+
+def _patterns(block: Block) -> list:
+    """Patterns worth trying: none as well where degenerate states couple differently."""
+    pattern = pattern_of(block)
+    root_o = np.sqrt(block.orbits.size_o / block.orbits.size_o.sum())
+    y_xo = block.g.reshape(-1, len(root_o)) * root_o
+    left = np.linalg.norm(entries_of(block, pattern).project(y_xo) - y_xo)
+    return [pattern] if left <= EXACT * np.linalg.norm(y_xo) else [pattern, None]
+
+
+def _distance(g_mnvo, block: Block) -> float:
+    return float(np.sum((g_mnvo - block.g) ** 2 @ block.orbits.size_o.astype(float)))
 
 
 def scale_of(block: Block) -> float:
@@ -34,21 +231,20 @@ def scale_of(block: Block) -> float:
     return float(np.sqrt(np.mean(np.square(block.g, dtype=float) @ share_o)))
 
 
-def channels_of(block: Block, bands: int, modes: int) -> Float[np.ndarray, "o x"]:
-    """Normalised |g| with bands and modes as channels, zero on those the block lacks.
-
-    Raises:
-      EphforgeError: the block has more bands or modes than the network.
-    """
+def widened(
+    g_ox: Float[np.ndarray, "o x"], block: Block, bands: int, modes: int
+) -> Float[np.ndarray, "o y"]:
+    """Channels of a block among those of the widest, zero on those the block lacks."""
     m, _, v, o = block.g.shape
-    if m > bands or v > modes:
-        raise EphforgeError(
-            f"{block.name}: {m} bands and {v} modes, but this autoencoder takes at most "
-            f"{bands} and {modes}; train one on such materials"
-        )
-    g_omnv = np.zeros((o, bands, bands, modes), np.float32)
-    g_omnv[:, :m, :m, :v] = block.g.transpose(3, 0, 1, 2) / (scale_of(block) or 1.0)
-    return g_omnv.reshape(o, -1)
+    wide_omnv = np.zeros((o, bands, bands, modes), np.float32)
+    wide_omnv[:, :m, :m, :v] = g_ox.reshape(o, m, m, v)
+    return wide_omnv.reshape(o, -1)
+
+
+def channels_of(block: Block, bands: int, modes: int) -> Float[np.ndarray, "o y"]:
+    """Normalised |g| with bands and modes as channels, zero on those the block lacks."""
+    g_ox = block.g.transpose(3, 0, 1, 2).reshape(block.g.shape[3], -1) / (scale_of(block) or 1.0)
+    return widened(g_ox, block, bands, modes)
 
 
 def is_real_channel(block: Block, bands: int, modes: int) -> Bool[np.ndarray, " x"]:
@@ -58,191 +254,17 @@ def is_real_channel(block: Block, bands: int, modes: int) -> Bool[np.ndarray, " 
     return (has_band[:, None, None] & has_band[None, :, None] & has_mode).reshape(-1)
 
 
-class Plan(NamedTuple):
-    """How a budget is spent: leading coefficients, and largest ones at two numbers each."""
-
-    n_kept: int
-    n_extra: int
-
-
-@dataclass(frozen=True)
-class Codec:
-    """A network with its weights, and the statistics of its linear transform."""
-
-    network: Autoencoder
-    statistics: Statistics
-
-    def compress(self, block: Block, budget: float) -> Float[np.ndarray, "m n v o"]:
-        """|g| in meV after encoding to at most budget * (numbers in the full grid) numbers."""
-        plan = self._plan(block, budget)
-        if plan is None:
-            return np.zeros(block.g.shape)
-        return self._run(block, np.ones(len(block.orbits.size_o), bool), plan)
-
-    def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
-        """|g| in meV on all orbits from the given ones; the others are not looked at."""
-        hidden = np.where(given_o, block.g, 0.0).astype(block.g.dtype)
-        seen = replace(block, g=hidden, g_grid=None)
-        size_o = block.orbits.size_o
-        # the scale of what is seen stands for the whole block
-        factor = math.sqrt(size_o.sum() / size_o[given_o].sum())
-        found = self._run(seen, given_o, None, factor)
-        return np.where(given_o, block.g, found)
-
-    @cached_property
-    def linear_part(self) -> "Codec":
-        """The same codec with the three convolutional paths silent."""
-        silent = nnx.clone(self.network)  # a merge of the same state would share its arrays
-        for path in (silent.encoder, silent.decoder, silent.refiner):
-            path.leave.kernel[...] = jnp.zeros_like(path.leave.kernel[...])
-            path.leave.bias[...] = jnp.zeros_like(path.leave.bias[...])
-        return Codec(silent, self.statistics)
-
-    def stored_numbers(self, block: Block, budget: float) -> int:
-        """Numbers stored at a budget: coefficients, positions and the header."""
-        plan = self._plan(block, budget)
-        return 0 if plan is None else plan.n_kept + 2 * plan.n_extra + HEADER_NUMBERS
-
-    def features(self, block: Block) -> Float[np.ndarray, " f"]:
-        """Mean and spread over the mesh of the encoder's features: fixed length.
-
-        Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
-        """
-        given_o = np.ones(len(block.orbits.size_o), bool)
-        arguments = self._arguments(block, given_o, Plan(self._available(block), 0))
-        hidden_oi = np.asarray(_features(*self._split, *arguments), dtype=float)
-        weight_o = geometry_of(block).weight_o
-        mean_i = weight_o @ hidden_oi
-        return np.concatenate([mean_i, np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)])
-
-    def _available(self, block: Block) -> int:
-        """Coefficients that are not fixed by Hermiticity."""
-        m, n, v, o = block.g.shape
-        fixed = int(np.sum(block.orbits.partner_o == np.arange(o)))
-        return n * v * ((m + 1) * (o + fixed) // 2 + (m - 1) * (o - fixed) // 2) // 2
-
-    def _plan(self, block: Block, budget: float) -> Plan | None:
-        """The split with the smallest linear error; None if the header alone is too much."""
-        m, n, v, _ = block.g.shape
-        numbers = math.floor(budget * m * n * v * block.orbits.orbit_kq.size) - HEADER_NUMBERS
-        if numbers < 0:
-            return None
-        available = self._available(block)
-        if numbers >= available:
-            return Plan(available, 0)
-        everything_o = np.ones(len(block.orbits.size_o), bool)
-        g_ox, _, _, geometry, linear = self._arguments(block, everything_o, Plan(0, 0))
-        parts = [np.asarray(part).ravel() for part in _coefficients(g_ox, geometry, linear)]
-        rank = np.concatenate([linear.rank_even_ic.ravel(), linear.rank_odd_ic.ravel()])
-        square = np.empty(len(rank))
-        square[rank] = np.concatenate(parts) ** 2
-        leads = [numbers * quarter // QUARTERS for quarter in range(QUARTERS + 1)]
-        plans = [Plan(lead, (numbers - lead) // 2) for lead in leads]
-        kept = np.array([_kept_energy(square, plan) for plan in plans])
-        # of plans that are equal but for rounding the one with the fewest positions
-        return plans[np.flatnonzero(kept >= kept.max() * (1 - _ROUNDING))[-1]]
-
-    @cached_property
-    def _split(self):
-        return nnx.split(self.network)
-
-    def _arguments(self, block: Block, given_o, plan: Plan | None, factor: float = 1.0):
-        shape = self.network.shape
-        g_ox = channels_of(block, shape.bands, shape.modes) / np.float32(factor)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        n_kept, n_extra = plan or (0, 0)
-        task = Task(np.int32(n_kept), given_o, np.bool_(plan is None), np.int32(n_extra))
-        return g_ox, real_x, task, geometry_of(block), self._linear(block, given_o)
-
-    def _linear(self, block: Block, given_o) -> Linear:
-        """The transform of a block, kept: materials of one class and channel set share it."""
-        key = (class_of(block), channel_set_of(block), np.asarray(given_o).tobytes())
-        if class_of(block) not in self.statistics.orbits:  # then the prior of its own lattice
-            key += (block.crystal.cell.tobytes(),)
-        if key not in self._transforms:
-            self._transforms[key] = linear_of(block, self.statistics, given_o)
-        return self._transforms[key]
-
-    @cached_property
-    def _transforms(self) -> dict[tuple, Linear]:
-        return {}
-
-    def _run(self, block: Block, given_o, plan: Plan | None, factor: float = 1.0):
-        """Compress as planned, or refine where there is no plan."""
-        shape = self.network.shape
-        found_ox = _reconstruct(*self._split, *self._arguments(block, given_o, plan, factor))
-        g_ox = np.maximum(np.asarray(found_ox, dtype=float), 0.0)
-        g_omnv = g_ox.reshape(-1, shape.bands, shape.bands, shape.modes)
-        m, _, v, _ = block.g.shape
-        return scale_of(block) * factor * g_omnv[:, :m, :m, :v].transpose(1, 2, 3, 0)
+@partial(jax.jit, static_argnums=0)
+def _decode(graph, weights, first_ox, real_x, step, geometry):
+    return nnx.merge(graph, weights).decode(first_ox, real_x, step, geometry)
 
 
 @partial(jax.jit, static_argnums=0)
-def _reconstruct(graph, weights, g_ox, real_x, task: Task, geometry: Geometry, linear: Linear):
-    return nnx.merge(graph, weights)(g_ox, real_x, task, geometry, linear)
-
-
-def _kept_energy(square_e: np.ndarray, plan: Plan) -> float:
-    """Squared coefficients, in order of rank, that a plan keeps."""
-    others = np.sort(square_e[plan.n_kept :])
-    return square_e[: plan.n_kept].sum() + others[len(others) - plan.n_extra :].sum()
-
-
-_coefficients = jax.jit(coefficients)
+def _refine(graph, weights, g_ox, real_x, given_o, guess_oo, geometry):
+    return nnx.merge(graph, weights).refine(g_ox, real_x, given_o, guess_oo, geometry)
 
 
 @partial(jax.jit, static_argnums=0)
-def _features(graph, weights, g_ox, real_x, task: Task, geometry: Geometry, linear: Linear):
-    facts_t = jnp.array([0.0, 1.0], jnp.float32)
-    network = nnx.merge(graph, weights)
-    return network.encoder.hidden(g_ox, real_x, task.given_o, facts_t, geometry)
-
-
-def codec_variables(codec: Codec) -> tuple[dict[str, Variable], dict, dict]:
-    """Weights, attributes and groups of statistics as they stand in a file."""
-    leaves = jax.tree_util.tree_leaves_with_path(
-        nnx.to_pure_dict(nnx.state(codec.network, nnx.Param))
-    )
-    weights = {
-        _path_name(path): _anonymous(np.asarray(leaf), "network weights") for path, leaf in leaves
-    }
-    attributes = {"shape": codec.network.shape._asdict()}
-    groups = {}
-    for field, value in asdict(codec.statistics).items():
-        if isinstance(value, dict):
-            tables = {name: _anonymous(table, "training split") for name, table in value.items()}
-            groups[field] = (tables, {})
-    return weights, attributes, groups
-
-
-def codec_of(contents: Contents) -> Codec:
-    """The codec that an autoencoder file holds."""
-    shape = Shape(**contents.attributes["shape"])
-    network = Autoencoder(shape, nnx.Rngs(0))
-    state = nnx.state(network, nnx.Param)
-    stored = contents.variables
-    values = jax.tree_util.tree_map_with_path(
-        lambda path, _: jnp.asarray(stored[_path_name(path)]), nnx.to_pure_dict(state)
-    )
-    nnx.replace_by_pure_dict(state, values)
-    nnx.update(network, state)
-    tables = {name: group.variables for name, group in contents.groups.items()}
-    return Codec(network, Statistics(shape.bands, shape.modes, **tables))
-
-
-def load_codec(path: str | Path) -> Codec:
-    """Read results/train/autoencoder.nc, to be used on the device that is asked for.
-
-    Raises:
-      EphforgeError: the file is absent or damaged, or a GPU was asked for in vain.
-    """
-    settle()
-    return codec_of(read(path, "train"))
-
-
-def _anonymous(array, meaning: str) -> Variable:
-    return Variable(array, tuple(f"length_{n}" for n in array.shape), "1", meaning)
-
-
-def _path_name(path) -> str:
-    return ".".join(str(getattr(part, "key", part)) for part in path)
+def _features(graph, weights, g_ox, real_x, geometry):
+    step, given_o = jnp.float32(FINE), jnp.ones(len(g_ox), bool)
+    return nnx.merge(graph, weights).decoder.hidden(g_ox, real_x, given_o, step, geometry)

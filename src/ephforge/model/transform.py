@@ -8,8 +8,7 @@ Hermiticity splits it: (Y_mn + Y_nm)/sqrt 2 is even under the exchange of partne
 
 U over orbits (one per class of mesh and symmetry), A over band-band-mode channels (one per
 number of bands and modes), the eigenvectors of the second moments of the training split.
-Coefficients are numbered by their variance there, largest first: keeping the first n of them
-is the best linear code of n numbers that needs no positions.
+How large each coefficient is there is what the entropy coder starts from (prior.py).
 
 A class without training materials gets the prior alone: a smooth random field, the resolvent
 of the mean convolution.
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
 from ephforge.model.geometry import geometry_of
@@ -29,30 +28,7 @@ from ephforge.model.geometry import geometry_of
 PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many materials
 PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second moments over orbits
 SMOOTHNESS = 0.9  # of the prior field; below 1
-ABSENT = -1.0  # variance of coefficients that padding adds: after those that never varied
 JITTER = 1e-4  # share of the mean variance added to the diagonal when unseen orbits are guessed
-
-
-class Linear(NamedTuple):
-    """The transform of one material, padded to the widest channels; float32.
-
-    Attributes:
-      even_oi, odd_oi: orbit bases U of the even and odd parts.
-      even_xc, odd_xc: channel bases A, zero columns where the material has no such channel.
-      rank_even_ic, rank_odd_ic: place of each coefficient in the order of variance.
-      share_even_ic, share_odd_ic: expected share of ||Y||^2 in each coefficient; sums to one.
-      guess_oo: best linear guess of all orbits of |g| from those of the coarse q mesh.
-    """
-
-    even_oi: Float[np.ndarray, "o i"]
-    odd_oi: Float[np.ndarray, "o j"]
-    even_xc: Float[np.ndarray, "x c"]
-    odd_xc: Float[np.ndarray, "x d"]
-    rank_even_ic: Int[np.ndarray, "i c"]
-    rank_odd_ic: Int[np.ndarray, "j d"]
-    share_even_ic: Float[np.ndarray, "i c"]
-    share_odd_ic: Float[np.ndarray, "j d"]
-    guess_oo: Float[np.ndarray, "o o"]
 
 
 @dataclass(frozen=True)
@@ -169,35 +145,26 @@ def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
     return tuple(parts)
 
 
-def linear_of(block: Block, statistics: Statistics, given_o: Bool[np.ndarray, " o"]) -> Linear:
-    """The transform of a block's class and channels.
-
-    Args:
-      given_o: orbits that a refinement is given.
-    """
-    parts = parts_of(block, statistics)
+def variances_of(
+    block: Block, statistics: Statistics, parts: tuple[Part, Part]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected squares of the even and odd coefficients of a block with rms |g| 1."""
     tables = (statistics.variances_even, statistics.variances_odd)
-    variances, channels = [], []
-    for sign, part, table in zip((1, -1), parts, tables, strict=True):
-        channel_xc = _widen(part.channel_xc, block, statistics, sign)
-        variance_ic = np.full((len(part.value_i), channel_xc.shape[1]), ABSENT)
-        variance_ic[:, : len(part.value_c)] = table.get(_pair_of(block), _separable(part))
-        channels.append(np.float32(channel_xc))
-        variances.append(variance_ic)
-    ranks = _ranks(*variances)
-    present = [np.maximum(v, 0) for v in variances]
-    total = present[0].sum() + present[1].sum()
+    found = [
+        np.asarray(table.get(_pair_of(block), _separable(part)))
+        for part, table in zip(parts, tables, strict=True)
+    ]
+    scale = block.g[..., 0].size / (found[0].sum() + found[1].sum())
+    return found[0] * scale, found[1] * scale
+
+
+def guess_of(
+    block: Block, statistics: Statistics, given_o: Bool[np.ndarray, " o"]
+) -> Float[np.ndarray, "o o"]:
+    """Best linear guess of all orbits of |g| from given ones; float32."""
     root_o = np.sqrt(geometry_of(block).weight_o.astype(float))
-    moment_oo = sum((p.basis_oi * p.value_i) @ p.basis_oi.T for p in parts)
-    guess_oo = _guess(moment_oo, given_o) * root_o[None, :] / root_o[:, None]
-    return Linear(
-        np.float32(parts[0].basis_oi),
-        np.float32(parts[1].basis_oi),
-        *channels,
-        *ranks,
-        *(np.float32(v / total) for v in present),
-        np.float32(guess_oo),
-    )
+    moment_oo = sum((p.basis_oi * p.value_i) @ p.basis_oi.T for p in parts_of(block, statistics))
+    return np.float32(_guess(moment_oo, given_o) * root_o[None, :] / root_o[:, None])
 
 
 def _pair_of(block: Block) -> str:
@@ -245,26 +212,6 @@ def _invariant_eigenvectors(moment_oo, exchange_oo, sign: int):
     part_oi = vector[:, value > 0.5]
     value_i, rotation = _eigenvectors(part_oi.T @ moment_oo @ part_oi)
     return value_i, part_oi @ rotation
-
-
-def _widen(channel_xc, block: Block, statistics: Statistics, sign: int):
-    """Rows and zero columns of the widest block for a narrower one."""
-    bands, modes = len(block.g), block.g.shape[2]
-    wide, n_modes = statistics.bands, statistics.modes
-    n_pairs = wide * (wide + sign) // 2
-    padded = np.zeros((wide, wide, n_modes, n_pairs * n_modes))
-    n_c = channel_xc.shape[1]
-    padded[:bands, :bands, :modes, :n_c] = channel_xc.reshape(bands, bands, modes, n_c)
-    return padded.reshape(wide * wide * n_modes, -1)
-
-
-def _ranks(variance_even, variance_odd):
-    """Places in one order of falling variance; coefficients that do not exist come last."""
-    together = np.concatenate([variance_even.ravel(), variance_odd.ravel()])
-    rank = np.empty(len(together), np.int32)
-    rank[np.argsort(-together, kind="stable")] = np.arange(len(together))
-    n_even = variance_even.size
-    return rank[:n_even].reshape(variance_even.shape), rank[n_even:].reshape(variance_odd.shape)
 
 
 def _guess(moment_oo, given_o):

@@ -9,7 +9,7 @@ from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_materials, read_splits
-from ephforge.model.codec import load_codec
+from ephforge.model.storage import load_codec
 from ephforge.superresolve.methods import METHODS, errors, given, tune
 
 log = logging.getLogger(__name__)

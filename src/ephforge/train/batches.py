@@ -14,15 +14,10 @@ from jaxtyping import Bool, Float, Int
 
 from ephforge.core.blocks import Block
 from ephforge.core.symmetry import given_orbits
-from ephforge.model.codec import channels_of, is_real_channel
+from ephforge.model.codec import channels_of, is_real_channel, widened
 from ephforge.model.geometry import Geometry, geometry_of
-from ephforge.model.transform import (
-    Linear,
-    Statistics,
-    channel_set_of,
-    class_of,
-    linear_of,
-)
+from ephforge.model.transform import Statistics, channel_set_of, class_of, guess_of
+from ephforge.train.codes import Coded
 
 
 class Batch(NamedTuple):
@@ -32,16 +27,19 @@ class Batch(NamedTuple):
       g_iox: |g| on orbits with rms 1, float32.
       real_ix: channels that a material has.
       coarse_io: orbits whose q lies on the coarse mesh of the superresolution task.
-      full_i: numbers in the full grid of each material.
-      geometry, linear: with a leading axis i on every array.
+      first_siox: what the codes of each material decode to before the convolutions.
+      step_si: steps of these codes.
+      guess_ioo: linear guess of all orbits from the coarse ones.
+      geometry: with a leading axis i on every array.
     """
 
     g_iox: Float[np.ndarray, "i o x"]
     real_ix: Bool[np.ndarray, "i x"]
     coarse_io: Bool[np.ndarray, "i o"]
-    full_i: Int[np.ndarray, " i"]
+    first_siox: Float[np.ndarray, "s i o x"]
+    step_si: Float[np.ndarray, "s i"]
+    guess_ioo: Float[np.ndarray, "i o o"]
     geometry: Geometry
-    linear: Linear
 
 
 class Class(NamedTuple):
@@ -49,57 +47,65 @@ class Class(NamedTuple):
 
     Attributes:
       names: of the materials.
-      g_iox, real_ix, full_i: as in `Batch`.
+      g_iox, real_ix, first_siox, step_si: as in `Batch`.
       coarse_o: as in `Batch`, the same for all.
       geometries, geometry_i: the different ones, and the number of each material's.
-      linears, linear_i: likewise.
+      guesses, guess_i: likewise.
     """
 
     names: list[str]
     g_iox: Float[np.ndarray, "i o x"]
     real_ix: Bool[np.ndarray, "i x"]
-    full_i: Int[np.ndarray, " i"]
+    first_siox: Float[np.ndarray, "s i o x"]
+    step_si: Float[np.ndarray, "s i"]
     coarse_o: Bool[np.ndarray, " o"]
     geometries: list[Geometry]
     geometry_i: Int[np.ndarray, " i"]
-    linears: list[Linear]
-    linear_i: Int[np.ndarray, " i"]
+    guesses: list[Float[np.ndarray, "o o"]]
+    guess_i: Int[np.ndarray, " i"]
 
 
-def stack_blocks(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> list[Class]:
-    """All materials of a split by class, largest class first."""
-    classes: dict[str, list[Block]] = {}
-    for block in blocks:
-        classes.setdefault(class_of(block), []).append(block)
+def stack_blocks(
+    blocks: list[Block], codes: list[list[Coded]], statistics: Statistics, coarse_q_mesh
+) -> list[Class]:
+    """All materials of a split by class, largest class first; as many codes of each."""
+    classes: dict[str, list[int]] = {}
+    for number, block in enumerate(blocks):
+        classes.setdefault(class_of(block), []).append(number)
     return [
-        _gather(members, statistics, coarse_q_mesh)
-        for members in sorted(classes.values(), key=len, reverse=True)
+        _gather([blocks[i] for i in found], [codes[i] for i in found], statistics, coarse_q_mesh)
+        for found in sorted(classes.values(), key=len, reverse=True)
     ]
 
 
-def _gather(blocks: list[Block], statistics: Statistics, coarse_q_mesh) -> Class:
+def _gather(blocks: list[Block], codes, statistics: Statistics, coarse_q_mesh) -> Class:
     wide = statistics.bands, statistics.modes
     coarse_o = given_orbits(blocks[0].orbits, blocks[0].q_mesh, coarse_q_mesh)
     geometries: dict[bytes, Geometry] = {}
-    linears: dict[str, Linear] = {}
+    guesses: dict[str, np.ndarray] = {}
     keys = []
     for block in blocks:
         geometry, channels = geometry_of(block), channel_set_of(block)
         moves = hashlib.sha256(geometry.moves_roo.tobytes()).digest()
         geometries.setdefault(moves, geometry)
-        if channels not in linears:
-            linears[channels] = linear_of(block, statistics, coarse_o)
+        if channels not in guesses:
+            guesses[channels] = guess_of(block, statistics, coarse_o)
         keys.append((moves, channels))
+    first_isox = [
+        [widened(code.first_ox, block, *wide) for code in found]
+        for block, found in zip(blocks, codes, strict=True)
+    ]
     return Class(
         [block.name for block in blocks],
         np.stack([channels_of(b, *wide) for b in blocks]),
         np.stack([is_real_channel(b, *wide) for b in blocks]),
-        np.array([b.g[..., 0].size * b.orbits.orbit_kq.size for b in blocks]),
+        np.array(first_isox).swapaxes(0, 1),
+        np.array([[code.step for code in found] for found in codes], np.float32).T,
         coarse_o,
         list(geometries.values()),
         np.array([list(geometries).index(moves) for moves, _ in keys]),
-        list(linears.values()),
-        np.array([list(linears).index(channels) for _, channels in keys]),
+        list(guesses.values()),
+        np.array([list(guesses).index(channels) for _, channels in keys]),
     )
 
 
@@ -109,9 +115,10 @@ def pick(found: Class, members: Int[np.ndarray, " i"]) -> Batch:
         found.g_iox[members],
         found.real_ix[members],
         np.broadcast_to(found.coarse_o, (len(members), len(found.coarse_o))),
-        found.full_i[members],
+        found.first_siox[:, members],
+        found.step_si[:, members],
+        np.stack([found.guesses[found.guess_i[i]] for i in members]),
         _stacked([found.geometries[found.geometry_i[i]] for i in members]),
-        _stacked([found.linears[found.linear_i[i]] for i in members]),
     )
 
 

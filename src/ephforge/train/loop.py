@@ -1,13 +1,14 @@
 """The training loop: pure steps, one readable function around them.
 
-Loss: mean logarithm of the relative error ||found - g|| / ||g||.  Each material of a batch is
-given a random budget, log-uniform, so that every budget is trained; a share of the steps hides
-all orbits off the coarse q mesh and asks for them back, counting the error on those.
+Loss: mean logarithm of the relative error ||found - g|| / ||g||.  Each material of a batch comes
+as one of its codes, of whatever step; a share of the steps hides all orbits off the coarse q
+mesh and asks for them back, counting the error on those.
 Batches and draws depend on the step number only, so a resumed run repeats an unbroken one.
 """
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,20 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Float
 
 from ephforge.core.errors import EphforgeError
-from ephforge.model.autoencoder import (
-    Autoencoder,
-    Task,
-    assert_single_precision,
-    relative_error,
-)
+from ephforge.model.autoencoder import Autoencoder, assert_single_precision, relative_error
 from ephforge.train.batches import Batch, Class, cut, draw_batch, drawn_names
 
-EXTRA_SHARES = (0.0, 0.25, 0.5)  # of a budget, spent on large coefficients with positions
-BUDGETS = (5e-4, 2e-2)  # range that training draws from; above it the linear code is complete
-VALIDATED_BUDGETS = (0.001, 0.003, 0.01)
 AVERAGE_DECAY = 0.997  # of the weights that are validated and stored
 
 
@@ -74,45 +66,63 @@ def make_trainer(network: Autoencoder, options: dict) -> Trainer:
         optax.adamw(rate, weight_decay=options["weight_decay"]),
     )
 
-    def loss(weights, batch, task_i):
-        error_i = batch_errors(graph, weights, batch, task_i)
+    def loss(weights, batch, code_i):
+        error_i = batch_errors(graph, weights, batch, code_i)
         return jnp.mean(jnp.log(error_i + 1e-6)), error_i
 
     @jax.jit
-    def update(weights, average, optimiser_state, batch, task_i):
-        gradients, error_i = jax.grad(loss, has_aux=True)(weights, batch, task_i)
+    def update(weights, average, optimiser_state, batch, code_i):
+        gradients, error_i = jax.grad(loss, has_aux=True)(weights, batch, code_i)
         change, optimiser_state = optimiser.update(gradients, optimiser_state, weights)
         weights = optax.apply_updates(weights, change)
         average = optax.incremental_update(weights, average, 1 - AVERAGE_DECAY)
         return weights, average, optimiser_state, jnp.mean(error_i)
 
     @jax.jit
-    def evaluate(weights, batch, task_i):
-        return batch_errors(graph, weights, batch, task_i)
+    def evaluate(weights, batch, code_i):
+        return batch_errors(graph, weights, batch, code_i)
 
     start = State(0, weights, weights, optimiser.init(weights), weights, math.inf, math.inf)
     return Trainer(graph, start, update, evaluate)
 
 
-def batch_errors(graph, weights, batch: Batch, task_i: Task):
-    """Relative error of each material; of a refinement, on the orbits that were not given."""
+def batch_errors(graph, weights, batch: Batch, code_i):
+    """Relative error of each material.
+
+    Args:
+      code_i: number of the code that each is decoded from; None: refined from the coarse q mesh,
+        and the error is that on the orbits that were not given.
+    """
     network = nnx.merge(graph, weights)
+    if code_i is None:
+        return jax.vmap(partial(_refinement_error, network))(batch)
+    chosen = code_i[None, :, None, None]
+    first_iox = jnp.take_along_axis(batch.first_siox, chosen, axis=0)[0]
+    step_i = jnp.take_along_axis(batch.step_si, code_i[None], axis=0)[0]
+    arguments = (first_iox, step_i, batch.g_iox, batch.real_ix, batch.geometry)
+    return jax.vmap(partial(_decoding_error, network))(*arguments)
 
-    def error(g_ox, real_x, task, geometry, linear):
-        weight_o = geometry.weight_o
-        seen_o = weight_o * task.given_o
-        # a refinement knows the scale of what it is given only
-        seen_square = jnp.einsum("o,ox->", seen_o, g_ox**2) / jnp.sum(seen_o)
-        all_square = jnp.einsum("o,ox->", weight_o, g_ox**2)
-        g_ox = g_ox * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
-        found_ox = network(g_ox, real_x, task, geometry, linear)
-        if found_ox.dtype != jnp.float32:
-            raise TypeError(f"network computed in {found_ox.dtype}, expected float32")
-        asked_o = jnp.where(task.is_refinement, weight_o - seen_o, weight_o)
-        return relative_error(found_ox, g_ox, asked_o)
 
-    over_materials = jax.vmap(error, (0, 0, Task(0, 0, None, 0), 0, 0))
-    return over_materials(batch.g_iox, batch.real_ix, task_i, batch.geometry, batch.linear)
+def _decoding_error(network: Autoencoder, first_ox, step, g_ox, real_x, geometry):
+    found_ox = _single(network.decode(first_ox, real_x, step, geometry))
+    return relative_error(found_ox, g_ox, geometry.weight_o)
+
+
+def _refinement_error(network: Autoencoder, batch: Batch):
+    """Of one material; it is scaled by what it is given only."""
+    g_ox, given_o, weight_o = batch.g_iox, batch.coarse_io, batch.geometry.weight_o
+    seen_o = weight_o * given_o
+    seen_square = jnp.einsum("o,ox->", seen_o, g_ox**2) / jnp.sum(seen_o)
+    all_square = jnp.einsum("o,ox->", weight_o, g_ox**2)
+    g_ox = g_ox * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
+    found_ox = network.refine(g_ox, batch.real_ix, given_o, batch.guess_ioo, batch.geometry)
+    return relative_error(_single(found_ox), g_ox, weight_o - seen_o)
+
+
+def _single(found_ox):
+    if found_ox.dtype != jnp.float32:
+        raise TypeError(f"network computed in {found_ox.dtype}, expected float32")
+    return found_ox
 
 
 def train(
@@ -138,9 +148,9 @@ def train(
         state, found = _validate(trainer, state, validation, options)
         on_progress(state, {"step": 0, "train": None} | found)
     for step in range(state.step, options["steps"]):
-        batch, task_i = draw_task(training, options, _generator(options, step))
+        batch, code_i = draw_task(training, options, _generator(options, step))
         weights, average, optimiser, error = trainer.update(
-            state.weights, state.average, state.optimiser, batch, task_i
+            state.weights, state.average, state.optimiser, batch, code_i
         )
         state = State(step + 1, weights, average, optimiser, *state[4:])
         recent.append(error)
@@ -170,29 +180,18 @@ def _check_finite(errors: np.ndarray, end: int, training: list[Class], options: 
         )
 
 
-def draw_task(classes: list[Class], options: dict, rng: np.random.Generator) -> tuple[Batch, Task]:
-    """A batch, and what the decoder may know of each of its materials."""
+def draw_task(classes: list[Class], options: dict, rng: np.random.Generator):
+    """A batch, and the code that each of its materials comes as; None: to be refined."""
     batch = draw_batch(classes, options["batch_size"], rng)
     if rng.random() < options["masked_fraction"] and has_hidden(batch):
-        return batch, refinement(batch)
-    budget_i = np.exp(rng.uniform(*np.log(BUDGETS), len(batch.g_iox)))
-    return batch, compression(batch, budget_i, rng.choice(EXTRA_SHARES, len(batch.g_iox)))
+        return slim(batch), None
+    return batch, rng.integers(0, len(batch.step_si), len(batch.g_iox))
 
 
-def compression(
-    batch: Batch, budget_i: Float[np.ndarray, " i"], extra_share_i: Float[np.ndarray, " i"]
-) -> Task:
-    """Keep the coefficients that a budget pays for; a share of it goes to the largest."""
-    number_i = budget_i * batch.full_i
-    extra_i = (number_i * extra_share_i / 2).astype(np.int32)  # each costs value and position
-    kept_i = (number_i * (1 - extra_share_i)).astype(np.int32)
-    return Task(kept_i, np.ones_like(batch.coarse_io), np.bool_(False), extra_i)
-
-
-def refinement(batch: Batch) -> Task:
-    """Give the orbits on the coarse q mesh."""
-    none_i = np.zeros(len(batch.g_iox), np.int32)
-    return Task(none_i, batch.coarse_io, np.bool_(True), none_i)
+def slim(batch: Batch) -> Batch:
+    """Without the codes, which a refinement does not look at; one axis for vmap on all arrays."""
+    none = np.zeros(len(batch.g_iox), np.float32)
+    return batch._replace(first_siox=none, step_si=none)
 
 
 def has_hidden(batch: Batch) -> bool:
@@ -204,15 +203,13 @@ def _validate(trainer: Trainer, state: State, validation: list[Class], options: 
     """Errors of the averaged weights; keeps them if they are the best so far."""
     found: dict[str, list] = {}
     for batch in cut(validation, options["batch_size"]):
-        size = len(batch.g_iox)
-        tasks = {
-            f"validation_{budget}": compression(batch, np.full(size, budget), np.zeros(size))
-            for budget in VALIDATED_BUDGETS
-        }
+        for code, step in enumerate(batch.step_si[:, 0]):
+            name = f"validation_{step:.3g}"
+            code_i = np.full(len(batch.g_iox), code)
+            found.setdefault(name, []).extend(trainer.evaluate(state.average, batch, code_i))
         if has_hidden(batch):
-            tasks["validation_refined"] = refinement(batch)
-        for name, task_i in tasks.items():
-            found.setdefault(name, []).extend(trainer.evaluate(state.average, batch, task_i))
+            errors = trainer.evaluate(state.average, slim(batch), None)
+            found.setdefault("validation_refined", []).extend(errors)
     if not found:
         return state._replace(best=state.average), {}
     mean = {name: float(np.mean(values)) for name, values in found.items()}
@@ -225,7 +222,6 @@ def _validate(trainer: Trainer, state: State, validation: list[Class], options: 
             "lower train.learning_rate"
         )
     is_better = {
-        "encoder": compression_error < state.best_compression,
         "decoder": compression_error < state.best_compression,
         "refiner": refinement_error < state.best_refinement,
     }

@@ -18,15 +18,21 @@ from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
 from ephforge.core.records import write_record
+from ephforge.core.rng import generator
 from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
-from ephforge.model.codec import Codec, codec_variables
+from ephforge.model.codec import Codec
+from ephforge.model.degeneracy import pattern_of
+from ephforge.model.storage import codec_variables
 from ephforge.model.transform import Statistics, statistics_of
 from ephforge.train.batches import stack_blocks
+from ephforge.train.codes import STEPS, Coded, coded, cross_statistics
 from ephforge.train.loop import State, make_trainer, train
+from ephforge.train.prior import fit_prior
 
 log = logging.getLogger(__name__)
 
+VALIDATED_STEPS = (0.03, 0.1, 0.3)  # of the codes that weights are chosen by
 KEPT = 2  # checkpoints: the last, and the one before for the case that the last is broken
 
 
@@ -60,7 +66,15 @@ def run(
     shape = Shape(statistics.bands, statistics.modes, options["features"], options["layers"])
     network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     trainer = make_trainer(network, options)
-    classes = [stack_blocks(b, statistics, tuple(coarse_q_mesh)) for b in (training, validation)]
+    codes = [_codes(training, statistics, options), _validated(validation, statistics, options)]
+    examples = [code.examples for found in codes[0] for code in found]
+    prior, bits = fit_prior(examples, options["prior_steps"], options["seed"])
+    log.info("prior: %d examples, %s bits each", sum(len(e[2]) for e in examples), bits)
+    classes = [
+        stack_blocks(blocks, found, statistics, tuple(coarse_q_mesh))
+        for blocks, found in zip((training, validation), codes, strict=True)
+    ]
+    del codes, examples
 
     run_id = _fingerprint(provenance, dataset, coarse_q_mesh)
     folder = Path(checkpoints).resolve() / run_id
@@ -85,13 +99,41 @@ def run(
     nnx.update(network, state.best)
     facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
     facts["wall_seconds"] = record["wall_seconds"]
-    weights, attributes, groups = codec_variables(Codec(network, statistics))
+    codec = Codec(network, statistics, prior, _shares(training))
+    weights, attributes, groups = codec_variables(codec)
     write(autoencoder, "train", weights, facts | attributes, groups)
     columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
     counts = {"train": len(training), "validation": len(validation)}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
-    write_record(history, facts | {"columns": columns, "materials": counts, "weights": parameters})
+    found = {"columns": columns, "materials": counts, "weights": parameters, "prior_bits": bits}
+    write_record(history, facts | found)
     shutil.rmtree(folder)
+
+
+def _codes(blocks: list[Block], whole: Statistics, options: dict) -> list[list[Coded]]:
+    """Codes of the training split, each with the transform of materials it is not among."""
+    found = []
+    bar = tqdm(total=len(blocks), unit="material", desc="codes", mininterval=5)
+    for block, statistics in zip(blocks, cross_statistics(blocks, whole), strict=True):
+        rng = generator(options["seed"], int(block.name), "codes")
+        steps = np.exp(rng.uniform(*np.log(STEPS), options["codes"]))
+        found.append(coded(block, statistics, steps, rng))
+        bar.update()
+    bar.close()
+    return found
+
+
+def _validated(blocks: list[Block], whole: Statistics, options: dict) -> list[list[Coded]]:
+    """Codes of the validation split, all at the same steps."""
+    rng = np.random.default_rng(options["seed"])
+    return [coded(block, whole, np.array(VALIDATED_STEPS), rng) for block in blocks]
+
+
+def _shares(blocks: list[Block]) -> tuple[float, float]:
+    """Share of neighbouring bands and modes of different energy, away from 0 and 1."""
+    ends = zip(*(pattern_of(block) for block in blocks), strict=True)
+    counts = [(sum(t.sum() for t in tables), sum(t.size for t in tables)) for tables in ends]
+    return tuple((float(true) + 1) / (float(size) + 2) for true, size in counts)
 
 
 def _fits(block: Block, statistics: Statistics) -> bool:

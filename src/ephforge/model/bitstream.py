@@ -1,0 +1,169 @@
+"""The bytes of a code: range coding of scale, step, degeneracies and integers.
+
+Everything a decoder needs besides the geometry of the block and the trained autoencoder.  The
+range coder is that of the library constriction; its words are cut to the fewest bytes that still
+decode to the same.
+"""
+
+from typing import NamedTuple
+
+import constriction
+import numpy as np
+from jaxtyping import Int
+
+from ephforge.core.errors import EphforgeError
+from ephforge.model.degeneracy import Pattern
+from ephforge.model.prior import LARGEST, Prior, features, levels_of
+from ephforge.model.sparse import Dictionary
+
+_MODEL = constriction.stream.model
+SCALES, SCALE_STEPS = 512, 16  # rms |g| is 2^((number - 256) / 16) meV
+STEPS, STEP_OCTAVE = 256, 16  # the step is 4 * 2^(-number / 16), in units of rms |g|
+_LONGEST = 24  # bits of an integer beyond LARGEST
+_LEVELS = 32
+
+
+class Header(NamedTuple):
+    """Numbers of scale and step, and the degeneracies; None where the code uses none."""
+
+    scale: int
+    step: int
+    pattern: Pattern | None
+
+
+def scale_number(rms: float) -> int:
+    """Number of the scale nearest to an rms |g| in meV."""
+    number = round(SCALE_STEPS * float(np.log2(rms))) + SCALES // 2 if rms > 0 else 0
+    return min(max(number, 0), SCALES - 1)
+
+
+def scale_value(number: int) -> float:
+    """rms |g| in meV."""
+    return float(2.0 ** ((number - SCALES // 2) / SCALE_STEPS))
+
+
+def step_value(number: int) -> float:
+    """Step in units of rms |g|."""
+    return float(4 * 2.0 ** (-number / STEP_OCTAVE))
+
+
+class Writer:
+    """Range encoder with the few models that a code is made of."""
+
+    def __init__(self):
+        self.coder = constriction.stream.queue.RangeEncoder()
+
+    def number(self, value: int, count: int) -> None:
+        """One of `count` equally likely numbers."""
+        if count > 1:
+            self.coder.encode(int(value), _MODEL.Uniform(count))
+
+    def flags(self, values: np.ndarray, share: float) -> None:
+        """Booleans that are true with probability `share`."""
+        if values.size:
+            self.coder.encode(
+                values.ravel().astype(np.int32), _MODEL.Bernoulli(share, perfect=False)
+            )
+
+    def integers(self, n_e: Int[np.ndarray, " e"], probability_en: np.ndarray) -> None:
+        """Integers with probabilities of -LARGEST to LARGEST and of anything else."""
+        is_far_e = np.abs(n_e) > LARGEST
+        symbol_e = np.where(is_far_e, 2 * LARGEST + 1, n_e + LARGEST).astype(np.int32)
+        self.coder.encode(symbol_e, _MODEL.Categorical(perfect=False), probability_en)
+        for n in n_e[is_far_e]:
+            excess = abs(int(n)) - LARGEST
+            length = excess.bit_length()
+            self.number(length - 1, _LONGEST)
+            self.number(excess - (1 << (length - 1)), 1 << (length - 1))
+            self.number(int(n < 0), 2)
+
+    def bytes(self) -> bytes:
+        """All bytes, those at the end that are zero left out."""
+        return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+
+
+class Reader:
+    """Inverse of `Writer`; past the end of the bytes it reads zeros."""
+
+    def __init__(self, data: bytes):
+        padded = data + b"\0" * (-len(data) % 4 + 8)
+        words = np.frombuffer(padded, "<u4").astype(np.uint32)
+        self.coder = constriction.stream.queue.RangeDecoder(words)
+
+    def number(self, count: int) -> int:
+        return int(self.coder.decode(_MODEL.Uniform(count))) if count > 1 else 0
+
+    def flags(self, shape: tuple[int, ...], share: float) -> np.ndarray:
+        count = int(np.prod(shape))
+        if not count:
+            return np.zeros(shape, bool)
+        return (
+            self.coder.decode(_MODEL.Bernoulli(share, perfect=False), count)
+            .astype(bool)
+            .reshape(shape)
+        )
+
+    def integers(self, probability_en: np.ndarray) -> Int[np.ndarray, " e"]:
+        symbol_e = self.coder.decode(_MODEL.Categorical(perfect=False), probability_en)
+        n_e = symbol_e.astype(np.int64) - LARGEST
+        for e in np.flatnonzero(symbol_e == 2 * LARGEST + 1):
+            length = self.number(_LONGEST) + 1
+            excess = (1 << (length - 1)) + self.number(1 << (length - 1))
+            n_e[e] = (LARGEST + excess) * (1 - 2 * self.number(2))
+        return n_e
+
+
+def write_header(writer: Writer, header: Header, shares: tuple[float, float]) -> None:
+    """Scale, step, and the degeneracies; shares of group ends among bands and modes."""
+    writer.number(header.scale, SCALES)
+    writer.number(header.step, STEPS)
+    writer.number(int(header.pattern is not None), 2)
+    for ends, share in zip(header.pattern or (), shares, strict=header.pattern is not None):
+        writer.flags(ends, share)
+
+
+def read_header(
+    reader: Reader, shapes: tuple[tuple[int, int], tuple[int, int]], shares: tuple[float, float]
+) -> Header:
+    """Inverse of `write_header`; shapes of the two tables of a pattern."""
+    scale, step = reader.number(SCALES), reader.number(STEPS)
+    if not reader.number(2):
+        return Header(scale, step, None)
+    tables = [reader.flags(s, share) for s, share in zip(shapes, shares, strict=True)]
+    return Header(scale, step, Pattern(*tables))
+
+
+def write_integers(
+    writer: Writer, n_e: Int[np.ndarray, " e"], dictionary: Dictionary, step: float, prior: Prior
+) -> None:
+    """Level by level, as far as there is anything but zeros."""
+    level_e = levels_of(dictionary.size_e)
+    count = int(level_e[n_e != 0].max()) + 1 if np.any(n_e) else 0
+    writer.number(count, _LEVELS)
+    for level in range(count):
+        feature_ef, asked_e = features(dictionary, n_e, step, level_e, level)
+        size_e = dictionary.size_e[asked_e] / step
+        writer.integers(n_e[asked_e], prior.probabilities(feature_ef, size_e))
+
+
+def read_integers(
+    reader: Reader, dictionary: Dictionary, step: float, prior: Prior
+) -> Int[np.ndarray, " e"]:
+    """Inverse of `write_integers`.
+
+    Raises:
+      EphforgeError: the bytes are no code of this dictionary.
+    """
+    level_e = levels_of(dictionary.size_e)
+    n_e = np.zeros(len(level_e), np.int64)
+    count = reader.number(_LEVELS)
+    if count > level_e.max() + 1:
+        raise EphforgeError(
+            f"code: {count} levels of coefficients, but this material has {level_e.max() + 1}; "
+            "the code is damaged or of another material"
+        )
+    for level in range(count):
+        feature_ef, asked_e = features(dictionary, n_e, step, level_e, level)
+        size_e = dictionary.size_e[asked_e] / step
+        n_e[asked_e] = reader.integers(prior.probabilities(feature_ef, size_e))
+    return n_e

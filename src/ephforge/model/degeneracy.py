@@ -1,0 +1,106 @@
+"""Which numbers of a block are equal because states are degenerate, and the projection on that.
+
+|g| is shared equally within degenerate bands and modes, so at the pair (k, q) all channels
+(m, n, v) with m in one group of bands at k+q, n in one at k and v in one group of modes at q
+hold one number.  Which states are degenerate is a few bits for each star of k and of q; it takes
+out up to half of what symmetry orbits and Hermiticity leave.  A basis of products of orbit and
+channel functions cannot see it, as it differs from orbit to orbit.
+
+Axes   o orbits   x band-band-mode channels   e distinct numbers   s stars of k or q points
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ephforge.core.blocks import Block
+from ephforge.core.kpoints import sum_index
+from ephforge.core.symmetry import Orbits
+
+TOLERANCE = 1e-4  # eV; the default of coupling.degeneracy
+
+
+class Pattern(NamedTuple):
+    """Where a group of degenerate states ends, on the first point of each star.
+
+    Attributes:
+      bands_sb: whether band b+1 lies above band b by more than the tolerance.
+      modes_sv: likewise for modes.
+    """
+
+    bands_sb: Bool[np.ndarray, "s b"]
+    modes_sv: Bool[np.ndarray, "s v"]
+
+
+class Entries(NamedTuple):
+    """Classes of equal numbers of a block.
+
+    Attributes:
+      label_xo: class of each number; Hermitian partners share one.
+      root_o: square root of each orbit's share of the pairs.
+      weight_e: sum of root_o^2 over the class.
+    """
+
+    label_xo: Int[np.ndarray, "x o"]
+    root_o: Float[np.ndarray, " o"]
+    weight_e: Float[np.ndarray, " e"]
+
+    def project(self, y_xo: Float[np.ndarray, "x o"]) -> Float[np.ndarray, "x o"]:
+        """Nearest block, of |g| times root_o, whose equal numbers are equal."""
+        weighted_xo = y_xo * self.root_o
+        n = len(self.weight_e)
+        mean_e = np.bincount(self.label_xo.ravel(), weighted_xo.ravel(), n) / self.weight_e
+        return mean_e[self.label_xo] * self.root_o
+
+
+def pattern_of(block: Block, tolerance: float = TOLERANCE) -> Pattern:
+    """Degeneracies of the energies (eV) of a block."""
+    k_s, q_s = (np.unique(star, return_index=True)[1] for star in _stars(block.orbits))
+    return Pattern(
+        np.diff(block.energies[k_s], axis=1) > tolerance,
+        np.diff(block.frequencies[q_s], axis=1) > tolerance,
+    )
+
+
+def no_degeneracy(orbits: Orbits, bands: int, modes: int) -> Pattern:
+    """The pattern of a block in which nothing is degenerate."""
+    k_s, q_s = (np.unique(star) for star in _stars(orbits))
+    return Pattern(np.ones((len(k_s), bands - 1), bool), np.ones((len(q_s), modes - 1), bool))
+
+
+def entries_of(block: Block, pattern: Pattern) -> Entries:
+    """Classes of equal numbers; of the block its geometry and shape are used only."""
+    star_k, star_q = (np.unique(star, return_inverse=True)[1] for star in _stars(block.orbits))
+    band_kb, mode_qv = _numbered(pattern.bands_sb)[star_k], _numbered(pattern.modes_sv)[star_q]
+    k_o, q_o = block.orbits.representative_o2.T
+    final_o = sum_index(block.k_mesh, block.q_mesh)[k_o, q_o]
+    most = max(band_kb.shape[1], mode_qv.shape[1])
+    m_om, n_on, v_ov = band_kb[final_o], band_kb[k_o], mode_qv[q_o]
+    group_omnv = (m_om[:, :, None, None] * most + n_on[:, None, :, None]) * most
+    group_omnv = group_omnv + v_ov[:, None, None, :]
+    key_mnvo = (group_omnv + np.arange(len(k_o))[:, None, None, None] * most**3).transpose(
+        1, 2, 3, 0
+    )
+    label_mnvo = np.unique(key_mnvo, return_inverse=True)[1].reshape(key_mnvo.shape)
+    partner_mnvo = label_mnvo.swapaxes(0, 1)[..., block.orbits.partner_o]
+    n = label_mnvo.max() + 1
+    joined = coo_array(
+        (np.ones(label_mnvo.size), (label_mnvo.ravel(), partner_mnvo.ravel())), shape=(n, n)
+    )
+    label_xo = connected_components(joined, directed=False)[1][label_mnvo].reshape(-1, len(k_o))
+    share_o = block.orbits.size_o / block.orbits.size_o.sum()
+    weight_e = np.bincount(label_xo.ravel(), np.broadcast_to(share_o, label_xo.shape).ravel())
+    return Entries(label_xo, np.sqrt(share_o), weight_e)
+
+
+def _stars(orbits: Orbits) -> tuple[np.ndarray, np.ndarray]:
+    """Star of each k and of each q: orbits of the pairs with q = 0, and with k = 0."""
+    return orbits.orbit_kq[:, 0], orbits.orbit_kq[0]
+
+
+def _numbered(ends_sb: np.ndarray) -> Int[np.ndarray, "s n"]:
+    """Number of the degenerate group of each state."""
+    return np.concatenate([np.zeros((len(ends_sb), 1), int), np.cumsum(ends_sb, axis=1)], axis=1)

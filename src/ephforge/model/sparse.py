@@ -1,0 +1,138 @@
+"""The encoder: integers that a quantised transform decodes to a given block.
+
+A block y is decoded from integers n_e as y = P T (step n), with T the orthonormal transform of
+transform.py and P the projection on blocks whose equal numbers are equal (degeneracy.py).  The
+columns of P T are more than the dimensions of the space they span, so many choices of n decode
+to nearly the same block; the encoder looks for one that costs few bits:
+
+    minimise  ||y - P T (step n)||^2 + weight step^2 bits(n).
+
+First without the integers, with an absolute value in the place of bits (iterative shrinkage with
+momentum: Beck, Teboulle, SIAM J. Imaging Sci. 2, 183 (2009), eqs 4.1-4.3), then on integers, all
+at once, as long as the sum falls.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ephforge.core.blocks import Block
+from ephforge.model.degeneracy import Entries, Pattern, entries_of
+from ephforge.model.transform import Part, Statistics, parts_of, variances_of
+
+WEIGHT = 0.08  # of a bit, in units of step^2
+SHRINKAGE = 0.35  # threshold over step, for coefficients of which nothing is known
+RARITY = 0.8  # how fast the threshold grows with log(step / expected size)
+SHRINK_STEPS, SETTLE_STEPS, INTEGER_STEPS = 30, 6, 12
+RELAXATION = 1.5  # of an integer step; lowered when the sum rises
+SMALLEST = 1e-4  # expected size of a coefficient, rms |g| = 1
+WIDTH = (
+    0.7  # scale over expected size of the distribution (Student's t, 3 degrees) that bits follow
+)
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """P T of one material, float64.
+
+    Attributes:
+      parts: bases of the even and odd parts.
+      size_e: expected size of each coefficient, rms |g| = 1; even ones first, row by row.
+      entries: classes of equal numbers.
+    """
+
+    parts: tuple[Part, Part]
+    size_e: Float[np.ndarray, " e"]
+    entries: Entries
+
+    def split(self, c_e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Even [i, c] and odd [j, d] coefficients."""
+        shapes = [(p.basis_oi.shape[1], p.channel_xc.shape[1]) for p in self.parts]
+        n_even = shapes[0][0] * shapes[0][1]
+        return c_e[:n_even].reshape(shapes[0]), c_e[n_even:].reshape(shapes[1])
+
+    def decode(self, c_e: Float[np.ndarray, " e"]) -> Float[np.ndarray, "x o"]:
+        """P T c."""
+        y_xo = 0.0
+        for part, c_ic in zip(self.parts, self.split(c_e), strict=True):
+            y_xo = y_xo + part.channel_xc @ (part.basis_oi @ c_ic).T
+        return self.entries.project(y_xo)
+
+    def analyse(self, y_xo: Float[np.ndarray, "x o"]) -> Float[np.ndarray, " e"]:
+        """T^T y."""
+        parts = [(p.basis_oi.T @ (y_xo.T @ p.channel_xc)).ravel() for p in self.parts]
+        return np.concatenate(parts)
+
+
+def dictionary_of(block: Block, statistics: Statistics, pattern: Pattern) -> Dictionary:
+    """The dictionary of a block's geometry and shape; its |g| is not looked at."""
+    parts = parts_of(block, statistics)
+    variance_e = np.concatenate([v.ravel() for v in variances_of(block, statistics, parts)])
+    size_e = np.sqrt(np.maximum(variance_e, SMALLEST**2))
+    return Dictionary(parts, size_e, entries_of(block, pattern))
+
+
+def integers(
+    dictionary: Dictionary, y_xo: Float[np.ndarray, "x o"], step: float
+) -> Int[np.ndarray, " e"]:
+    """Integers that decode to y, nearly, at a low price."""
+    c_e = _shrunk(dictionary, y_xo, step)
+    n_e = np.sign(c_e) * np.floor(np.abs(c_e) / step + 0.45)
+    return _settled(dictionary, y_xo, step, n_e).astype(np.int64)
+
+
+def _shrunk(dictionary: Dictionary, y_xo, step: float) -> np.ndarray:
+    rarity_e = 1 + RARITY * np.log1p(step / dictionary.size_e)
+    threshold_e = SHRINKAGE / 2 * step * rarity_e
+    c_e = ahead_e = dictionary.analyse(y_xo)
+    momentum = 1.0
+    for _ in range(SHRINK_STEPS):
+        moved_e = ahead_e + dictionary.analyse(y_xo - dictionary.decode(ahead_e))
+        new_e = np.sign(moved_e) * np.maximum(np.abs(moved_e) - threshold_e, 0)
+        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        ahead_e = new_e + (momentum - 1) / following * (new_e - c_e)
+        c_e, momentum = new_e, following
+    is_used_e = c_e != 0
+    for _ in range(SETTLE_STEPS):  # shrinkage made those in use too small
+        c_e = c_e + 1.3 * is_used_e * dictionary.analyse(y_xo - dictionary.decode(c_e))
+    return c_e
+
+
+def _settled(dictionary: Dictionary, y_xo, step: float, n_e: np.ndarray) -> np.ndarray:
+    relaxation = RELAXATION
+    best, left_xo = _cost(dictionary, y_xo, step, n_e)
+    for _ in range(INTEGER_STEPS):
+        wanted_e = n_e + relaxation / step * dictionary.analyse(left_xo)
+        near_e = np.rint(wanted_e)
+        choices = np.stack([near_e, near_e - np.sign(near_e), n_e, np.zeros_like(n_e)])
+        price = (choices - wanted_e) ** 2 + WEIGHT * relaxation * _bits(
+            choices, dictionary.size_e / step
+        )
+        new_e = np.take_along_axis(choices, np.argmin(price, axis=0)[None], axis=0)[0]
+        found, new_xo = _cost(dictionary, y_xo, step, new_e)
+        if found < best:
+            n_e, best, left_xo = new_e, found, new_xo
+            continue
+        relaxation *= 0.7
+        if relaxation < 0.5:
+            break
+    return n_e
+
+
+def _cost(dictionary: Dictionary, y_xo, step: float, n_e: np.ndarray):
+    left_xo = y_xo - dictionary.decode(n_e * step)
+    bits = _bits(n_e, dictionary.size_e / step).sum()
+    return float(np.sum(left_xo**2) + WEIGHT * step**2 * bits), left_xo
+
+
+def _bits(n_e: np.ndarray, size_e: np.ndarray) -> np.ndarray:
+    """About what an integer costs, from its expected size alone."""
+    middle, half = -np.abs(n_e) / (WIDTH * size_e), 0.5 / (WIDTH * size_e)
+    return -np.log2(np.maximum(_student(middle + half) - _student(middle - half), 1e-9))
+
+
+def _student(x: np.ndarray) -> np.ndarray:
+    """Cumulative distribution of Student's t with three degrees of freedom."""
+    u = x / np.sqrt(3)
+    return 0.5 + (u / (1 + u**2) + np.arctan(u)) / np.pi
