@@ -30,7 +30,14 @@ from ephforge.model.bitstream import (
     write_header,
     write_integers,
 )
-from ephforge.model.degeneracy import entries_of, no_degeneracy, pattern_of
+from ephforge.model.degeneracy import (
+    bucket_of,
+    entries_of,
+    no_degeneracy,
+    pattern_of,
+    star_sizes,
+    summary,
+)
 from ephforge.model.geometry import geometry_of
 from ephforge.model.prior import Prior
 from ephforge.model.sparse import Dictionary, dictionary_of, integers
@@ -52,13 +59,14 @@ class Codec:
     """A network with its weights, the statistics of its transform, and the prior of its integers.
 
     Attributes:
-      shares: of the ends of degenerate groups among bands and among modes.
+      share_tb: of the ends of degenerate groups among bands (t = 0) and modes (t = 1), by the
+        logarithm b of the number of points in a star.
     """
 
     network: Autoencoder
     statistics: Statistics
     prior: Prior
-    shares: tuple[float, float]
+    share_tb: Float[np.ndarray, "2 b"]
 
     def encode(self, block: Block, bits: int) -> Code:
         """The code of at most so many bits with the smallest step; without a byte it is zero."""
@@ -83,10 +91,9 @@ class Codec:
         self._refuse_wider(block)
         if not data:
             return np.zeros(block.g.shape)
-        bands, modes = len(block.g), block.g.shape[2]
-        free = no_degeneracy(block.orbits, bands, modes)
+        free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
         reader = Reader(data)
-        header = read_header(reader, (free.bands_sb.shape, free.modes_sv.shape), self.shares)
+        header = read_header(reader, self.ends_of(block))
         dictionary = dictionary_of(block, self.statistics, header.pattern or free)
         step = step_value(header.step)
         n_e = read_integers(reader, dictionary, step, self.prior)
@@ -107,6 +114,15 @@ class Codec:
         found = scale_of(seen) * factor * self._narrowed(_refine(*self._split, *arguments), block)
         return np.where(given_o, block.g, np.maximum(found, 0.0))
 
+    def ends_of(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
+        """Probability that a degenerate group ends at each place of a pattern of the block."""
+        places = len(block.g) - 1, block.g.shape[2] - 1
+        found = zip(self.share_tb, star_sizes(block.orbits), places, strict=True)
+        return tuple(
+            np.tile(share_b[bucket_of(size_s, len(share_b))][:, None], (1, n))
+            for share_b, size_s, n in found
+        )
+
     @cached_property
     def linear_part(self) -> "Codec":
         """The same codec with the convolutional paths silent."""
@@ -117,7 +133,7 @@ class Codec:
         return replace(self, network=silent)
 
     def features(self, block: Block) -> Float[np.ndarray, " f"]:
-        """Mean and spread over the mesh of the decoder's features: fixed length.
+        """Mean and spread over the mesh of the decoder's features, and degeneracies: fixed length.
 
         Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
         """
@@ -128,7 +144,8 @@ class Codec:
         hidden_oi = np.asarray(_features(*self._split, g_ox, real_x, geometry_of(block)), float)
         weight_o = geometry_of(block).weight_o
         mean_i = weight_o @ hidden_oi
-        return np.concatenate([mean_i, np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)])
+        spread_i = np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)
+        return np.concatenate([mean_i, spread_i, summary(pattern_of(block))])
 
     @cached_property
     def _split(self):
@@ -179,6 +196,7 @@ class _Coder:
 
     def __init__(self, codec: Codec, block: Block, pattern):
         self.codec, self.block, self.pattern = codec, block, pattern
+        self.ends = codec.ends_of(block)
         bands, modes = len(block.g), block.g.shape[2]
         free = no_degeneracy(block.orbits, bands, modes)
         self.dictionary = dictionary_of(block, codec.statistics, pattern or free)
@@ -206,7 +224,7 @@ class _Coder:
             step = step_value(number)
             n_e = integers(self.dictionary, self.y_xo, step)
             writer = Writer()
-            write_header(writer, Header(self.scale, number, self.pattern), self.codec.shares)
+            write_header(writer, Header(self.scale, number, self.pattern), self.ends)
             write_integers(writer, n_e, self.dictionary, step, self.codec.prior)
             self.tried[number] = n_e, writer.bytes()
         return self.tried[number]

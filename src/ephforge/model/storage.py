@@ -26,7 +26,7 @@ def codec_variables(codec: Codec) -> tuple[dict[str, Variable], dict, dict]:
     weights = {
         _path_name(path): _anonymous(np.asarray(leaf), "network weights") for path, leaf in leaves
     }
-    attributes = {"shape": codec.network.shape._asdict(), "shares": list(codec.shares)}
+    attributes = {"shape": codec.network.shape._asdict(), "shares": codec.share_tb.tolist()}
     groups = {}
     for field in fields(Statistics):
         value = getattr(codec.statistics, field.name)
@@ -59,7 +59,7 @@ def codec_of(contents: Contents) -> Codec:
         network,
         Statistics(shape.bands, shape.modes, **tables),
         Prior(prior["mean"], prior["spread"], layers),
-        tuple(contents.attributes["shares"]),
+        np.array(contents.attributes["shares"]),
     )
 
 
