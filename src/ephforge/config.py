@@ -300,8 +300,8 @@ class Train(Section):
     """The convolutional autoencoder and how it is trained."""
 
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
-    features: int = Field(96, ge=8, le=2048, description="channels of the hidden layers")
-    layers: int = Field(2, ge=1, le=16, description="convolution layers of each path")
+    features: int = Field(12, ge=4, le=512, description="hidden features of each channel")
+    layers: int = Field(1, ge=1, le=16, description="convolution layers of each path")
     codes: int = Field(2, ge=1, le=64, description="codes of each material to learn from")
     prior_steps: int = Field(
         2000, ge=1, description="optimiser steps of the prior of the entropy coder"

@@ -15,7 +15,6 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
-from ephforge.core.errors import EphforgeError
 from ephforge.model.autoencoder import Autoencoder
 from ephforge.model.bitstream import (
     STEPS,
@@ -74,7 +73,6 @@ class Codec:
 
     def encode_all(self, block: Block, bits: list[int]) -> list[Code]:
         """Codes of one block within several sizes."""
-        self._refuse_wider(block)
         coders = [_Coder(self, block, pattern) for pattern in _patterns(block)]
         found = []
         for most in bits:
@@ -88,7 +86,6 @@ class Codec:
         Raises:
           EphforgeError: the bytes are no code of such a block.
         """
-        self._refuse_wider(block)
         if not data:
             return np.zeros(block.g.shape)
         free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
@@ -101,17 +98,15 @@ class Codec:
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV on all orbits from the given ones; the others are not looked at."""
-        self._refuse_wider(block)
         hidden = np.where(given_o, block.g, 0.0).astype(block.g.dtype)
         seen = replace(block, g=hidden, g_grid=None)
         size_o = block.orbits.size_o
         # the scale of what is seen stands for the whole block
         factor = math.sqrt(size_o.sum() / size_o[given_o].sum())
-        shape = self.network.shape
-        g_ox = channels_of(seen, shape.bands, shape.modes) / np.float32(factor)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        arguments = (g_ox, real_x, given_o, self._guess(block, given_o), geometry_of(block))
-        found = scale_of(seen) * factor * self._narrowed(_refine(*self._split, *arguments), block)
+        g_omnv = normalised(seen) / np.float32(factor)
+        arguments = (g_omnv, given_o, self._guess(block, given_o), geometry_of(block))
+        found_omnv = np.asarray(_refine(*self._split, *arguments), float)
+        found = scale_of(seen) * factor * found_omnv.transpose(1, 2, 3, 0)
         return np.where(given_o, block.g, np.maximum(found, 0.0))
 
     def ends_of(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
@@ -133,19 +128,26 @@ class Codec:
         return replace(self, network=silent)
 
     def features(self, block: Block) -> Float[np.ndarray, " f"]:
-        """Mean and spread over the mesh of the decoder's features, and degeneracies: fixed length.
+        """Means and spreads of the decoder's features, and degeneracies: fixed length.
 
-        Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
+        Over the mesh, each pair (k, q) alike, so that they do not depend on the choice of orbits;
+        coupling within and between bands apart, and the lower and the upper half of the modes.
         """
-        shape = self.network.shape
-        self._refuse_wider(block)
-        g_ox = channels_of(block, shape.bands, shape.modes)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        hidden_oi = np.asarray(_features(*self._split, g_ox, real_x, geometry_of(block)), float)
+        hidden = np.asarray(_features(*self._split, normalised(block), geometry_of(block)), float)
         weight_o = geometry_of(block).weight_o
-        mean_i = weight_o @ hidden_oi
-        spread_i = np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)
-        return np.concatenate([mean_i, spread_i, summary(pattern_of(block))])
+        mean_mnvf = np.einsum("o,omnvf->mnvf", weight_o, hidden)
+        square_mnvf = np.einsum("o,omnvf->mnvf", weight_o, hidden**2)
+        bands, _, modes, _ = mean_mnvf.shape
+        is_lower_v = np.arange(modes) < (modes + 1) // 2
+        found = [summary(pattern_of(block))]
+        for is_within in (True, False):
+            for is_lower in (True, False):
+                chosen = (np.eye(bands, dtype=bool) == is_within)[..., None]
+                chosen = chosen & (is_lower_v == is_lower)
+                mean_f = mean_mnvf[chosen].mean(axis=0) if chosen.any() else 0 * mean_mnvf[0, 0, 0]
+                square_f = square_mnvf[chosen].mean(axis=0) if chosen.any() else mean_f
+                found += [mean_f, np.sqrt(np.maximum(square_f - mean_f**2, 0))]
+        return np.concatenate(found)
 
     @cached_property
     def _split(self):
@@ -166,29 +168,13 @@ class Codec:
 
     def _synthesise(self, block: Block, dictionary: Dictionary, n_e, step: float):
         """|g| with rms 1, about, from integers."""
-        shape = self.network.shape
         root_o = dictionary.entries.root_o
-        first_ox = np.float32((dictionary.decode(n_e * step) / root_o).T)
-        wide_ox = widened(first_ox, block, shape.bands, shape.modes)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        found = _decode(*self._split, wide_ox, real_x, np.float32(step), geometry_of(block))
-        g_xo = self._narrowed(found, block).reshape(-1, len(root_o))
+        first_xo = dictionary.decode(n_e * step) / root_o
+        first_omnv = np.float32(first_xo.reshape(block.g.shape).transpose(3, 0, 1, 2))
+        found = _decode(*self._split, first_omnv, np.float32(step), geometry_of(block))
+        g_xo = np.asarray(found, float).transpose(1, 2, 3, 0).reshape(first_xo.shape)
         g_xo = dictionary.entries.project(g_xo * root_o) / root_o
         return np.maximum(g_xo, 0.0).reshape(block.g.shape)
-
-    def _narrowed(self, found_ox, block: Block) -> Float[np.ndarray, "m n v o"]:
-        shape = self.network.shape
-        g_omnv = np.asarray(found_ox, float).reshape(-1, shape.bands, shape.bands, shape.modes)
-        m, _, v, _ = block.g.shape
-        return g_omnv[:, :m, :m, :v].transpose(1, 2, 3, 0)
-
-    def _refuse_wider(self, block: Block) -> None:
-        shape, (m, _, v, _) = self.network.shape, block.g.shape
-        if m > shape.bands or v > shape.modes:
-            raise EphforgeError(
-                f"{block.name}: {m} bands and {v} modes, but this autoencoder takes at most "
-                f"{shape.bands} and {shape.modes}; train one on such materials"
-            )
 
 
 class _Coder:
@@ -249,40 +235,22 @@ def scale_of(block: Block) -> float:
     return float(np.sqrt(np.mean(np.square(block.g, dtype=float) @ share_o)))
 
 
-def widened(
-    g_ox: Float[np.ndarray, "o x"], block: Block, bands: int, modes: int
-) -> Float[np.ndarray, "o y"]:
-    """Channels of a block among those of the widest, zero on those the block lacks."""
-    m, _, v, o = block.g.shape
-    wide_omnv = np.zeros((o, bands, bands, modes), np.float32)
-    wide_omnv[:, :m, :m, :v] = g_ox.reshape(o, m, m, v)
-    return wide_omnv.reshape(o, -1)
-
-
-def channels_of(block: Block, bands: int, modes: int) -> Float[np.ndarray, "o y"]:
-    """Normalised |g| with bands and modes as channels, zero on those the block lacks."""
-    g_ox = block.g.transpose(3, 0, 1, 2).reshape(block.g.shape[3], -1) / (scale_of(block) or 1.0)
-    return widened(g_ox, block, bands, modes)
-
-
-def is_real_channel(block: Block, bands: int, modes: int) -> Bool[np.ndarray, " x"]:
-    """Which channels the block has."""
-    m, _, v, _ = block.g.shape
-    has_band, has_mode = np.arange(bands) < m, np.arange(modes) < v
-    return (has_band[:, None, None] & has_band[None, :, None] & has_mode).reshape(-1)
+def normalised(block: Block) -> Float[np.ndarray, "o m n v"]:
+    """|g| with rms 1, orbits first, float32."""
+    return np.float32(block.g.transpose(3, 0, 1, 2) / (scale_of(block) or 1.0))
 
 
 @partial(jax.jit, static_argnums=0)
-def _decode(graph, weights, first_ox, real_x, step, geometry):
-    return nnx.merge(graph, weights).decode(first_ox, real_x, step, geometry)
+def _decode(graph, weights, first_omnv, step, geometry):
+    return nnx.merge(graph, weights).decode(first_omnv, step, geometry)
 
 
 @partial(jax.jit, static_argnums=0)
-def _refine(graph, weights, g_ox, real_x, given_o, guess_oo, geometry):
-    return nnx.merge(graph, weights).refine(g_ox, real_x, given_o, guess_oo, geometry)
+def _refine(graph, weights, g_omnv, given_o, guess_oo, geometry):
+    return nnx.merge(graph, weights).refine(g_omnv, given_o, guess_oo, geometry)
 
 
 @partial(jax.jit, static_argnums=0)
-def _features(graph, weights, g_ox, real_x, geometry):
-    step, given_o = jnp.float32(FINE), jnp.ones(len(g_ox), bool)
-    return nnx.merge(graph, weights).decoder.hidden(g_ox, real_x, given_o, step, geometry)
+def _features(graph, weights, g_omnv, geometry):
+    step, given_o = jnp.float32(FINE), jnp.ones(len(g_omnv), bool)
+    return nnx.merge(graph, weights).decoder.hidden(g_omnv, given_o, step, geometry)

@@ -57,7 +57,7 @@ def codec_of(contents: Contents) -> Codec:
     layers = [(prior[f"matrix_{i}"], prior[f"bias_{i}"]) for i in range(depth)]
     return Codec(
         network,
-        Statistics(shape.bands, shape.modes, **tables),
+        Statistics(**tables),
         Prior(prior["mean"], prior["spread"], layers),
         np.array(contents.attributes["shares"]),
     )

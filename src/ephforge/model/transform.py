@@ -36,15 +36,12 @@ class Statistics:
     """What the transform takes from the training split; every material has rms |g| 1.
 
     Attributes:
-      bands, modes: widest block.
       orbits: class -> second moment over orbits [o, o].
       even, odd: "class|bands-modes", and "bands-modes" for classes not trained on -> second
         moment over even and odd channels.
       variances_even, variances_odd: "class|bands-modes" -> mean square of each coefficient.
     """
 
-    bands: int
-    modes: int
     orbits: dict[str, np.ndarray]
     even: dict[str, np.ndarray]
     odd: dict[str, np.ndarray]
@@ -106,8 +103,7 @@ def statistics_of(blocks: list[Block]) -> Statistics:
         for moments, combine_xc in zip((even, odd), combine, strict=True):
             rows = [combine_xc.T @ weighted(b).reshape(len(combine_xc), -1) for b in members]
             moments[name] = sum(r @ r.T for r in rows) / len(rows)
-    bands, modes = max(len(b.g) for b in blocks), max(b.g.shape[2] for b in blocks)
-    first = Statistics(bands, modes, orbits, even, odd, {}, {})
+    first = Statistics(orbits, even, odd, {}, {})
     together = defaultdict(list)
     for block in blocks:
         together[_pair_of(block)].append(block)

@@ -63,8 +63,7 @@ def run(
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
-    validation = [block for block in validation if _fits(block, statistics)]
-    shape = Shape(statistics.bands, statistics.modes, options["features"], options["layers"])
+    shape = Shape(options["features"], options["layers"])
     network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     trainer = make_trainer(network, options)
     codes = [_codes(training, statistics, options), _validated(validation, statistics, options)]
@@ -140,14 +139,6 @@ def _shares(blocks: list[Block]) -> np.ndarray:
             ends_tb[t] += np.bincount(bucket_s, ends.sum(axis=1), BUCKETS)
             all_tb[t] += np.bincount(bucket_s, minlength=BUCKETS) * ends.shape[1]
     return ends_tb / all_tb
-
-
-def _fits(block: Block, statistics: Statistics) -> bool:
-    """Whether the network, as wide as the training split, can take a block."""
-    if len(block.g) <= statistics.bands and block.g.shape[2] <= statistics.modes:
-        return True
-    log.warning("%s: wider than the training split, left out of validation", block.name)
-    return False
 
 
 def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
