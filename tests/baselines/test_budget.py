@@ -10,7 +10,9 @@ from ephforge.baselines.budget import (
     finest_level,
     header_for,
     header_of,
+    packed,
     quantised,
+    unpacked,
 )
 
 GENERATOR = np.random.default_rng(2)
@@ -63,6 +65,18 @@ def test_more_bits_less_error_never_more_than_allowed():
     assert not found[0].value_e.any()
     assert errors[-1] < 1e-2 * errors[0]
     assert found[3].bits > 0.9 * allowed[3]
+
+
+def test_the_decoder_finds_what_the_encoder_says():
+    for limit in (300, 2000):
+
+        def sections(header):
+            return [coder.Section(VALUE, KNOWN.times(header.norm), header.step)]
+
+        (code,) = packed(sections, float(np.linalg.norm(VALUE)), [limit])
+        (found,) = quantised(VALUE, KNOWN, [limit])
+        assert 8 * len(code.data) == found.bits
+        assert np.array_equal(unpacked(code.data, KNOWN), found.value_e)
 
 
 def test_nothing_is_stored_of_zero():

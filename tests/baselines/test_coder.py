@@ -28,7 +28,7 @@ def test_decoded_values_are_the_rounded_ones(step):
 def test_bytes_are_as_many_as_the_estimate_says(step):
     value_rc, scale_rc = drawn(40, 60)
     section = coder.Section(value_rc.ravel(), coder.table(scale_rc), step)
-    assert 8 * len(section.data()) == pytest.approx(section.bits(), abs=64)
+    assert 8 * len(section.data) == pytest.approx(section.bits, abs=64)
 
 
 def test_length_is_the_entropy_of_a_laplace_law():
@@ -74,7 +74,7 @@ def test_optimised_rounding_buys_bits_with_little_error():
 
 def test_small_integers_and_sections_come_back():
     values = np.array([0, 3, -2, 7, 7, 1])
-    parts = [coder.integers(values).data(), b"", b"abc"]
+    parts = [coder.integers(values).data, b"", b"abc"]
     found = coder.split(coder.join(parts), 3)
     assert found == parts
     assert coder.decode_integers(found[0], 6).tolist() == values.tolist()

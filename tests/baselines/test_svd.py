@@ -35,7 +35,7 @@ def test_a_fine_step_leaves_the_eckart_young_residual():
     assert terms.strength_xr[0, kept] ** 2 <= WEAKEST * 128 * header.step**2
     assert len(octaves.value_e) == kept
     assert len(columns.value_e) == kept * 128
-    data = header.pack() + join([part.data() for part in (ranks, octaves, columns)])
+    data = header.pack() + join([part.data for part in (ranks, octaves, columns)])
     error = np.linalg.norm(unpack_terms(data, matrix.shape) - matrix)
     tail = np.linalg.norm(terms.strength_xr[0, kept:])
     rounding = header.step * np.sqrt(kept * 128 / 12)

@@ -19,9 +19,9 @@ OPTIONS = {
 ELECTRONS = {"cscl_2": 1.5}
 
 
-def run(folder, monkeypatch, codec, **inputs):
+def run(folder, monkeypatch, codec, prototypes, **inputs):
     monkeypatch.setattr(stage, "load_codec", lambda path: codec)
-    paths = write_inputs(folder, blocks(count=12), **inputs)
+    paths = write_inputs(folder, blocks(prototypes, count=6), **inputs)
     paths["examples"] = str(folder / "examples.nc")
     stage.run(
         **paths, electrons=ELECTRONS, options=OPTIONS, provenance=provenance("compress", OPTIONS)
@@ -32,7 +32,7 @@ def run(folder, monkeypatch, codec, **inputs):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        return run(tmp_path_factory.mktemp("compress"), patch, StandInCodec())
+        return run(tmp_path_factory.mktemp("compress"), patch, StandInCodec(), ("diamond", "cscl"))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,9 @@ def test_tighter_bounds_cost_more_bits(record):
         loose, tight = table["0.3"], table["0.1"]
         assert loose["bound_mev"] == pytest.approx(3 * tight["bound_mev"])
         assert set(loose) == {"bound_mev", "sz3", "orbits", *bounds.APPROXIMATED}
-        assert all(0 < loose[m] < tight[m] < 1 for m in loose if m != "bound_mev")
+        # an approximation may keep the tighter bound too, and then costs the same
+        assert all(0 < loose[m] <= tight[m] < 1 for m in loose if m != "bound_mev")
+        assert all(loose[m] < tight[m] for m in ("sz3", "orbits"))
 
 
 def test_physics_of_rebuilt_maps_approaches_that_of_the_true_ones(record):
@@ -107,7 +109,8 @@ def test_physics_of_rebuilt_maps_approaches_that_of_the_true_ones(record):
 
 
 def test_what_does_not_apply_is_null_with_a_reason(tmp_path, monkeypatch):
-    found, _ = run(tmp_path, monkeypatch, StandInCodec(modes=3), real=("rocksalt", "fcc"))
+    prototypes, real = ("fcc", "zincblende"), ("rocksalt", "fcc")
+    found, _ = run(tmp_path, monkeypatch, StandInCodec(modes=3), prototypes, real=real)
     assert found["first_principles"]["rocksalt_2"]["0.1"]["autoencoder"] is None
     assert "too many modes" in found["reasons"]["rocksalt_2"]["autoencoder"]
     assert found["first_principles"]["fcc_2"]["0.1"]["autoencoder"] is not None

@@ -115,15 +115,25 @@ def quantised(
         return [coder.Section(value_e, known.times(header.norm), header.step)]
 
     found = []
-    for data in packed(sections, norm, allowed):
-        rebuilt_e = unpacked(data, known) if data else np.zeros(len(value_e))
-        found.append(Rebuilt(rebuilt_e, 8 * len(data), header_of(data).step if data else 0.0))
+    for code in packed(sections, norm, allowed):
+        if not code.data:
+            found.append(Rebuilt(np.zeros(len(value_e)), 0, 0.0))
+            continue
+        (section,) = code.sections
+        found.append(Rebuilt(section.estimate.value_e, 8 * len(code.data), section.step))
     return found
+
+
+class Packed(NamedTuple):
+    """A code, and what it was made from, with what the decoder makes of each section."""
+
+    data: bytes
+    sections: list[coder.Section]
 
 
 def packed(
     sections: Callable[[Header], list[coder.Section]], norm: float, allowed: list[int]
-) -> list[bytes]:
+) -> list[Packed]:
     """For each number of bits the code with the finest step that fits; b"" if none does.
 
     Args:
@@ -131,28 +141,36 @@ def packed(
       norm: of the material; nothing is stored of one that is zero.
     """
     tried: dict[int, float] = {}
+    made: dict[int, list[coder.Section]] = {}
     codes = []
 
+    def at(level: int) -> list[coder.Section]:
+        if level not in made:
+            made[level] = sections(header_for(norm, level))
+        return made[level]
+
     def bits_of(level: int) -> float:
-        return 8 * HEADER_BYTES + sum(s.bits() for s in sections(header_for(norm, level)))
+        return 8 * HEADER_BYTES + sum(section.bits for section in at(level))
 
     for limit in allowed:
         level = finest_level(bits_of, limit, tried) if norm > 0 else None
-        codes.append(b"" if level is None else _fitting(sections, norm, level, limit))
+        codes.append(Packed(b"", []) if level is None else _fitting(at, norm, level, limit))
     return codes
 
 
-def _fitting(sections, norm: float, level: int, limit: int) -> bytes:
-    """The code at the level, or at the next coarser ones where the estimate was too short."""
-    for coarser in range(level, -1, -1):
-        header = header_for(norm, coarser)
-        data = header.pack() + coder.join([s.data() for s in sections(header)])
+def _fitting(at, norm: float, level: int, limit: int) -> Packed:
+    """The code at the level, or at a coarser one where the estimate was too short."""
+    back = 0
+    while level >= back:
+        parts = at(level - back)
+        data = header_for(norm, level - back).pack() + coder.join([s.data for s in parts])
         if 8 * len(data) <= limit:
-            return data
-    return b""
+            return Packed(data, parts)
+        back = 2 * back + 1
+    return Packed(b"", [])
 
 
 def unpacked(data: bytes, known: coder.Table) -> Float[np.ndarray, " e"]:
-    """Values of a code of one section, quantised."""
+    """Values of a code of one section, as its `Rebuilt` has them."""
     header = header_of(data)
     return coder.decode(data[HEADER_BYTES:], known.times(header.norm), header.step)

@@ -14,6 +14,8 @@ q minimises (c - q step)^2 + price step^2 bits(q), Sullivan and Wiegand, IEEE Si
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import constriction
@@ -30,6 +32,7 @@ _SMALLEST_SCALE = 0.02  # in steps
 _SHORTEST_CHUNK = 4  # coefficients, in the mean
 _WORD_BYTES = 4
 _LENGTH_BYTES = 2
+_LAST_WORD = 12  # bits; what the end of a range code costs, in the mean
 _NO_SPARE = 8  # values of the spare bits of a support; the last one means no limit
 
 
@@ -53,7 +56,16 @@ class Table(NamedTuple):
         return self._replace(scale_e=self.scale_e * factor, loading_er=loading_er)
 
 
-class Section(NamedTuple):
+class Estimate(NamedTuple):
+    """Ideal code length, the values that the decoder will see, scales and symbols by chunk."""
+
+    bits: float
+    value_e: Float[np.ndarray, " e"]
+    chunks: list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Section:
     """Values to be coded, and with what: scales in their unit, step, price of a bit."""
 
     value_e: np.ndarray
@@ -61,21 +73,20 @@ class Section(NamedTuple):
     step: float
     price: float = PRICE
 
+    @cached_property
+    def estimate(self) -> Estimate:
+        """Symbols, ideal length, and what the decoder will see."""
+        return estimate(self.value_e, self.known, self.step, self.price)
+
+    @property
     def bits(self) -> float:
         """Ideal length, with the bytes of the limits of its symbols and of its own length."""
-        return estimate(*self).bits + 8 * (1 + _LENGTH_BYTES)
+        return self.estimate.bits + 8 * (1 + _LENGTH_BYTES) + _LAST_WORD
 
+    @property
     def data(self) -> bytes:
         """Range-coded symbols."""
-        return encode(*self)
-
-
-class Estimate(NamedTuple):
-    """Ideal code length, the values that the decoder will see, scales and symbols by chunk."""
-
-    bits: float
-    value_e: Float[np.ndarray, " e"]
-    chunks: list[tuple[np.ndarray, np.ndarray]]
+        return encoded(self.estimate)
 
 
 Visit = Callable  # (indices, scales and means in steps) -> symbols
@@ -137,15 +148,20 @@ def encode(value_e, known: Table, step: float, price: float = PRICE) -> bytes:
     Raises:
       ValueError: a value is larger than 2^22 steps.
     """
-    chunks = estimate(value_e, known, step, price).chunks
+    return encoded(estimate(value_e, known, step, price))
+
+
+def encoded(found: Estimate) -> bytes:
+    """Bytes of what was estimated."""
+    chunks = found.chunks
     widths = [_width(np.abs(symbol_i).max(initial=0)) for _, symbol_i in chunks]
-    width = max(widths, default=0)
+    width = max([0, *widths])
     if width > LARGEST_WIDTH:
         raise ValueError(f"symbols of {width} bits, expected at most {LARGEST_WIDTH}: larger step")
-    if width == 0 and known.loading_er is None:
+    if width == 0 and not found.value_e.any():
         return b""
     needed = [w - _width(scale_i.max()) for w, (scale_i, _) in zip(widths, chunks, strict=True)]
-    limits = _NO_SPARE * width + min(max([0, *needed]), _NO_SPARE - 1)
+    limits = _NO_SPARE * max(width, 1) + min(max([0, *needed]), _NO_SPARE - 1)
     coder = constriction.stream.queue.RangeEncoder()
     for scale_i, symbol_i in chunks:
         coder.encode(symbol_i, _model(scale_i, limits), np.zeros(len(scale_i)), scale_i)
@@ -186,7 +202,7 @@ def integers(value_e: Int[np.ndarray, " e"]) -> Section:
 
 
 def decode_integers(data: bytes, count: int) -> Int[np.ndarray, " e"]:
-    """Inverse of `integers(...).data()`."""
+    """Inverse of `integers(...).data`."""
     return np.rint(decode(data, _unknown(count), 1.0)).astype(int)
 
 

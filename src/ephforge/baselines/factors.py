@@ -7,6 +7,7 @@ the coefficients coded so far, of precision 1 + sum_e L_e L_e^T / noise_e, predi
 import numpy as np
 
 _LAPLACE_VARIANCE = 2.0  # E x^2 / (E|x|)^2 of a Laplace law
+_SEEN = 0.05  # in steps; smaller coefficients are neither predicted nor learned from
 _ROUNDED = 1 / 12  # variance of the rounding error, in steps^2
 _ZEROED = 0.5  # the same where the symbol is zero, beyond rate-distortion optimised rounding
 
@@ -25,18 +26,25 @@ class Posterior:
 
     def predicted(self, index_i):
         """Mean, and mean absolute deviation from it, of some coefficients."""
-        if self.loading_er is None:
-            return np.zeros(len(index_i)), self.scale_e[index_i]
-        loading_ir = self.loading_er[index_i]
+        mean_i, scale_i = np.zeros(len(index_i)), self.scale_e[index_i].copy()
+        is_seen_i = self.prior_scale_e[index_i] > _SEEN
+        if self.loading_er is None or not is_seen_i.any():
+            return mean_i, scale_i
+        loading_ir = self.loading_er[index_i[is_seen_i]]
         covariance_rs = np.linalg.inv(self.precision_rs)
         variance_i = np.sum(loading_ir @ covariance_rs * loading_ir, axis=1)
-        mean_i = loading_ir @ (covariance_rs @ self.information_r)
-        return mean_i, self._scale(self.scale_e[index_i], np.maximum(variance_i, 0))
+        mean_i[is_seen_i] = loading_ir @ (covariance_rs @ self.information_r)
+        scale_i[is_seen_i] = self._scale(scale_i[is_seen_i], np.maximum(variance_i, 0))
+        return mean_i, scale_i
 
     def learn(self, index_i, value_i, is_zero_i, gain_i):
         """Take note of coded coefficients, as rounded; `gain_i` is what scales turned out to be."""
-        if self.loading_er is None:
+        is_seen_i = self.prior_scale_e[index_i] > _SEEN
+        if self.loading_er is None or not is_seen_i.any():
             return
+        index_i, value_i, is_zero_i, gain_i = (
+            part_i[is_seen_i] for part_i in (index_i, value_i, is_zero_i, gain_i)
+        )
         noise_i = _LAPLACE_VARIANCE * (self.scale_e[index_i] * gain_i) ** 2
         noise_i = noise_i + np.where(is_zero_i, _ZEROED, _ROUNDED)
         weighted_ir = self.loading_er[index_i] / noise_i[:, None]

@@ -95,7 +95,7 @@ def low_rank(
     """Matrices from quantised terms, and the bits of each code."""
     terms, norm = decompose(matrices_xij), float(np.linalg.norm(matrices_xij))
     found = []
-    for data in packed(lambda header: sections(terms, header), norm, allowed):
+    for data, _ in packed(lambda header: sections(terms, header), norm, allowed):
         rebuilt = unpack_terms(data, matrices_xij.shape) if data else np.zeros(matrices_xij.shape)
         found.append((rebuilt, 8 * len(data)))
     return found

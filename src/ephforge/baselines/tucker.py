@@ -35,7 +35,7 @@ def tucker(block: Block, allowed: list[int]) -> list[Code]:
     weight = weight_pvo(orbits, bands)
     found = decompose(pack(on_grid(block), orbits) * weight)
     norm, codes = float(np.linalg.norm(found.y_pvo)), []
-    for data in packed(lambda header: sections(found, header), norm, allowed):
+    for data, _ in packed(lambda header: sections(found, header), norm, allowed):
         y_pvo = unpack_tucker(data, found.y_pvo.shape) if data else np.zeros(found.y_pvo.shape)
         codes.append(Code(spread(unpack(y_pvo / weight, orbits, bands), orbits), 8 * len(data)))
     return codes
@@ -61,7 +61,7 @@ def sections(found: Decomposition, header: Header) -> list[coder.Section]:
         columns = coder.Section(
             columns_ri.ravel(), _table(octave_r, len(factor), header.step), header.step
         )
-        rounded.append(coder.estimate(*columns).value_e.reshape(columns_ri.shape))
+        rounded.append(columns.estimate.value_e.reshape(columns_ri.shape))
         ranks.append(len(octave_r))
         parts += [coder.integers(octave_r), columns]
     factors, strengths = zip(*map(_normalised, rounded), strict=True)

@@ -54,8 +54,9 @@ def compression(compress: dict) -> str:
         "synthetic test materials and for each real material. On real materials the autoencoder "
         f"has a smaller error than every classical method in {won} of {len(verdicts)} cases "
         f"(material and budget). {_LINEAR_PART} All methods quantise and use an entropy "
-        "coder; values, scales, positions, steps and headers count. Methods that learn (autoencoder, PCA) do so from the "
-        "same synthetic training split; their weights and components are not counted. Errors below "
+        "coder; values, scales, positions, steps and headers count. Methods that learn "
+        "(autoencoder, PCA) do so from the same synthetic training split; their weights and "
+        "components are not counted. Errors below "
         f"{LEAST_ERROR:g} are drawn at the lower edge."
     )
 
