@@ -321,6 +321,9 @@ class Compress(Section):
         min_length=1,
         description="stored bits / (32 x numbers in the full grid)",
     )
+    test_materials: int = Field(
+        100, ge=1, description="of the synthetic test split, evenly spaced; all if it has fewer"
+    )
     bounds: list[Positive] = Field(
         [0.3, 0.1, 0.03, 0.01],
         min_length=1,
