@@ -333,6 +333,9 @@ class Compress(Section):
         0.5, gt=0, description="eV; of the deltas in lambda and linewidths of rebuilt |g|"
     )
     temperature: float = Field(300.0, gt=0, description="K; of the phonons in linewidths")
+    soft_mode: float = Field(
+        1.0, gt=0, le=50, description="meV; softer modes enter neither (acoustic at q = 0)"
+    )
 
 
 class Classify(Section):

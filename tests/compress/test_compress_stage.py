@@ -16,6 +16,7 @@ OPTIONS = {
     "bounds": [0.3, 0.1],
     "broadening": 0.5,
     "temperature": 300.0,
+    "soft_mode": 1.0,
 }
 ELECTRONS = {"cscl_2": 1.5}
 
