@@ -321,9 +321,24 @@ class Compress(Section):
     """Compression against the classical methods."""
 
     budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.001, 0.003, 0.01, 0.03],
+        [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01],
         min_length=1,
-        description="stored numbers / numbers in the full grid",
+        description="stored bits / (32 x numbers in the full grid)",
+    )
+    test_materials: int = Field(
+        100, ge=1, description="of the synthetic test split, evenly spaced; all if it has fewer"
+    )
+    bounds: list[Positive] = Field(
+        [0.3, 0.1, 0.03, 0.01],
+        min_length=1,
+        description="errors that no element may exceed / root mean square of |g|",
+    )
+    broadening: float = Field(
+        0.5, gt=0, description="eV; of the deltas in lambda and linewidths of rebuilt |g|"
+    )
+    temperature: float = Field(300.0, gt=0, description="K; of the phonons in linewidths")
+    soft_mode: float = Field(
+        1.0, gt=0, le=50, description="meV; softer modes enter neither (acoustic at q = 0)"
     )
 
 
