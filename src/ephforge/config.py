@@ -308,7 +308,7 @@ class Train(Section):
     )
     steps: int = Field(1000, ge=1, description="optimiser steps of the convolutions")
     batch_size: int = Field(8, ge=1, description="materials per step")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak of the cosine schedule")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="peak of the cosine schedule")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW weight decay")
     masked_fraction: Fraction = Field(
         0.3,
