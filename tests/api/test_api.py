@@ -21,8 +21,8 @@ def model():
 def test_couplings_are_what_epw_printed(model):
     printed = api.open_file(MODEL)
     found = api.couplings(model, printed.ref_k, printed.ref_q)
-    # ref_g (q, k, initial, final, mode) is printed in meV
-    expected_qkvmn = printed.ref_g.values.transpose(0, 1, 4, 3, 2)
+    # ref_g (q, k, final, initial, mode), meV
+    expected_qkvmn = printed.ref_g.values.transpose(0, 1, 4, 2, 3)
     difference = np.abs(found.coupling_magnitude.values - expected_qkvmn)
     assert difference.max() < 2e-3 * expected_qkvmn.max()
     np.testing.assert_allclose(found.phonon_energy, printed.ref_omega, atol=1e-2)
