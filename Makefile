@@ -27,7 +27,7 @@ status: environment
 	@$(VENV)/bin/ephforge status
 
 docs: environment
-	$(VENV)/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 	@echo "pages: $(CURDIR)/site/index.html"
 
 why: environment

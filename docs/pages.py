@@ -48,7 +48,9 @@ def on_files(files, config):
     }
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
-    texts = made | {f.src_uri: f.content_string for f in files.documentation_pages() if f.abs_src_path}
+    texts = made | {
+        f.src_uri: f.content_string for f in files.documentation_pages() if f.abs_src_path
+    }
     for page, text in texts.items():
         for _, target, _ in _LINK.findall(text):
             path = _outside(page, target)
@@ -102,11 +104,11 @@ def configuration() -> str:
     for name, field in Config.model_fields.items():
         section = field.annotation
         lines += ["", f"## {name}", "", " ".join(section.__doc__.split()), ""]
-        lines += ["| option | default | |", "|---|---|---|"]
+        lines += ["| option | | default |", "|---|---|---|"]
         values = section().model_dump(mode="json")
         for key, option in section.model_fields.items():
             default = html.escape(str(values[key]).replace("'", ""))
-            lines.append(f"| `{key}` | {default} | {html.escape(option.description)} |")
+            lines.append(f"| `{key}` | {html.escape(option.description)} | {default} |")
     return "\n".join(lines) + "\n"
 
 
@@ -114,6 +116,6 @@ def reference() -> str:
     """Docstrings of the modules that are of use outside; the package has many more."""
     lines = ["# Python reference", "", "Examples of use: [Python](python.md)."]
     for heading, modules in MODULES.items():
-        lines += ["", f"# {heading}"]
+        lines += ["", f"## {heading}"]
         lines += [f"\n::: ephforge.{module}" for module in modules]
     return "\n".join(lines) + "\n"

@@ -83,5 +83,5 @@ def test_pictures_are_of_their_format(silicon, tmp_path, suffix):
 
 
 def test_another_suffix_is_refused(silicon, tmp_path):
-    with pytest.raises(EphforgeError, match="ends in .png, .pdf, .svg"):
+    with pytest.raises(EphforgeError, match=r"ends in \.png, \.pdf, \.svg"):
         along.draw("si_2", silicon, along.PANELS, tmp_path / "si.jpg")
