@@ -7,27 +7,26 @@ import subprocess
 from html import unescape
 from pathlib import Path
 
-PROGRAM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)  # fmt: skip
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+PROGRAM = next(filter(None, map(shutil.which, _NAMES)), None)
 _PROBE = """<!doctype html><html><body style="margin:0">
 <iframe id="frame" src="{page}" style="border:0;width:{width}px;height:{height}px"></iframe>
 <script>
 document.getElementById("frame").onload = function () {{
   const inside = this.contentDocument, root = inside.documentElement;
   const images = [...inside.images].map(i => [i.alt, i.complete, i.naturalWidth]);
+  const ids = [...inside.querySelectorAll("[id]")].map(e => e.id);
   const links = [...inside.querySelectorAll("a[href]")].map(a => a.getAttribute("href"));
-  const wide = [...inside.body.querySelectorAll("*")].filter(e => !e.closest(".scroll")
+  const wide = [...inside.body.querySelectorAll("*")].filter(e => !e.closest(".scroll, figure")
     && e.getBoundingClientRect().right > root.clientWidth + 1).map(e => e.tagName);
   document.body.dataset.found = JSON.stringify({{width: root.clientWidth,
-    scroll: root.scrollWidth, height: root.scrollHeight, images, links, wide}});
+    scroll: root.scrollWidth, height: root.scrollHeight, images, links, ids, wide}});
 }};
 </script></body></html>
 """
 _OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files",
-    "--enable-logging=stderr", "--virtual-time-budget=10000",
+    "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+    "--allow-file-access-from-files", "--enable-logging=stderr", "--virtual-time-budget=10000",
 )  # fmt: skip
 
 
@@ -35,8 +34,9 @@ def look(page: Path, width: int, scratch: Path, height: int = 900) -> dict:
     """Open a page in a frame of a width; needs `PROGRAM`.
 
     Returns:
-      width, scroll, height in pixels; images (text, whether done, natural width); links; wide:
-      elements outside a `.scroll` box that stick out; console: lines.
+      width, scroll, height in pixels; images (text, whether done, natural width); links;
+      ids; wide: elements that stick out of the page, other than in boxes that scroll; console:
+      lines.
     """
     probe = scratch / f"probe-{width}.html"
     probe.write_text(_PROBE.format(page=page.resolve().as_uri(), width=width, height=height))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import browser
 import pytest
 import yaml
 from conftest import ROOT, TINY, Checkout
@@ -99,6 +100,22 @@ def test_the_tutorial_runs(campaign, tmp_path):
     assert "jobs done; ended" in said
     assert (tmp_path / "si.png").stat().st_size > 10_000
     run_blocks("python.md", tmp_path)
+
+
+@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_report_in_a_browser(campaign, tmp_path, width):
+    found = browser.look(campaign.folder / "results/report/index.html", width, tmp_path)
+    assert found["width"] == width
+    assert found["console"] == []
+    assert found["wide"] == []
+    assert found["scroll"] <= width
+    assert len(found["images"]) >= 8
+    assert all(is_done and natural > 0 and text for text, is_done, natural in found["images"])
+    assert found["links"]
+    for link in found["links"]:
+        assert link.startswith("#"), "the page needs no other file"
+        assert link[1:] in found["ids"]
 
 
 def test_a_second_run_has_nothing_to_do(campaign):

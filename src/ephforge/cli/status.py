@@ -34,6 +34,8 @@ def status(
     counts = progress.counts(run)
     for line in (_headline(run, now), *_table(counts, progress.job_seconds(run))):
         typer.echo(line)
+    if held := _held(folder / "results"):
+        typer.echo(f"in results: {held}")
     failed = [job for job in run.jobs.values() if job.state == "failed"]
     is_finished = all(c["done"] >= c["planned"] for c in counts.values())
     if run.is_open and not is_finished:
@@ -45,6 +47,13 @@ def status(
         typer.echo(f"and {len(failed) - SHOWN_FAILURES} more before these")
     if failed:
         raise typer.Exit(1)
+
+
+def _held(results: Path) -> str:
+    """Files of the stages that make many: what earlier runs made counts too."""
+    stages = ("lattice", "coupling", "firstprinciples")
+    counts = {stage: len(list((results / stage).glob("*.nc"))) for stage in stages}
+    return ", ".join(f"{count} files of {stage}" for stage, count in counts.items() if count)
 
 
 def _headline(run, now: datetime) -> str:
