@@ -2,11 +2,22 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# commands of ephforge run in one process: starting Python takes longer than most of them
+_PREAMBLE = """
+import subprocess
+from ephforge.cli.main import app
+def ephforge(words):
+    try:
+        app(words)
+    except SystemExit as end:
+        assert not end.code, (words, end.code)
+"""
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -28,7 +39,7 @@ def run_blocks(page: str, folder: Path, until: str | None = None) -> str:
         "MPLBACKEND": "Agg",
     }
     run = subprocess.run(
-        [sys.executable, "-c", "\n".join(["import subprocess", *script])],
+        [sys.executable, "-c", "\n".join([_PREAMBLE, *script])],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,
@@ -42,4 +53,10 @@ def run_blocks(page: str, folder: Path, until: str | None = None) -> str:
 def _as_python(language: str, code: str) -> str:
     if language == "python":
         return code
-    return f"subprocess.run(['bash', '-ec', {code!r}], check=True)"
+    return "\n".join(
+        f"ephforge({shlex.split(line, comments=True)[1:]!r})"
+        if line.startswith("ephforge ")
+        else f"subprocess.run(['bash', '-ec', {line!r}], check=True)"
+        for line in code.splitlines()
+        if line.strip()
+    )
