@@ -138,7 +138,7 @@ def test_the_command(campaign, monkeypatch):
     assert lines[0].startswith("0 of 5 jobs done; running")
     assert lines[2].split() == ["lattice", "4", "0", "1", "1", "-"]
     assert lines[-1] == "failed: lattice: x: error: nothing relaxes; widen it (logs/lattice/1.log)"
-    assert "no such job has been seen yet" in lines[-2]
+    assert lines[-2].startswith("time left not known yet: no job of lattice, dataset has been seen")
 
 
 def test_a_silent_run_may_be_dead(campaign):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 SHOWN_FAILURES = 5
+SHOWN_RULES = 4
 SILENT = 600  # seconds; a run that holds the lock and says nothing for longer may be dead
 
 
@@ -78,11 +79,15 @@ def _table(counts: dict, seconds: dict[str, float]) -> list[str]:
 
 
 def _outlook(forecast, now: datetime) -> str:
+    shown = ", ".join(forecast.unknown[:SHOWN_RULES])
+    if len(forecast.unknown) > SHOWN_RULES:
+        shown += f" and {len(forecast.unknown) - SHOWN_RULES} more"
     known = f"about {_span(forecast.seconds)} left, until {_end(forecast.seconds, now)}"
     if not forecast.unknown:
         return known
-    names = ", ".join(forecast.unknown)
-    return f"{known}, and the time of {names}: no such job has been seen yet"
+    if forecast.seconds == 0:
+        return f"time left not known yet: no job of {shown} has been seen to the end"
+    return f"{known}, and the time of {shown}: no such job has been seen to the end"
 
 
 def _end(seconds: float, now: datetime) -> str:
