@@ -59,7 +59,9 @@ LAYERS = {
         "dataset",
         "bench",
         "audit",
+        "observables",
     ),
+    "api": ("core", "electrons", "phonons", "threecentre", "coupling"),
 }
 
 # folder -> third-party packages it may import
@@ -96,6 +98,7 @@ PACKAGES = {
     "report": ("numpy", "matplotlib", "jinja2", "jaxtyping"),
     "audit": ("numpy", "h5py"),
     "cli": ("numpy", "jaxtyping", "h5py", "typer", "tqdm"),
+    "api": ("numpy", "ase", "xarray", "jaxtyping"),
 }
 
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "orbax": "orbax-checkpoint"}

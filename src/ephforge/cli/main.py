@@ -6,16 +6,32 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import bench, cost, couple, regenerate, show, transfer, validate
+from ephforge.cli import (
+    bench,
+    cost,
+    couple,
+    observables,
+    plot,
+    regenerate,
+    show,
+    status,
+    transfer,
+    validate,
+)
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
 
-Exit status: 0 done, 1 wrong input (one line says what and where), 2 wrong usage.
+Start with: ephforge plot MODEL -o picture.png. The commands take single files, or tell how a
+campaign fares; snakemake and make run campaigns.
+
+Exit status: 0 done, 1 wrong input or faulty files (one line says what and where), 2 wrong usage.
 """
-READ = "Files of other codes"
-LOOK = "Look and compute"
-CAMPAIGN = "Files of a campaign"
+LOOK = "Look at a material"
+READ = "Take a material from another code"
+COMPUTE = "Compute"
+CAMPAIGN = "Campaigns and their files"
+MACHINE = "This machine"
 
 
 class Commands(TyperGroup):
@@ -70,7 +86,13 @@ def _one_line(error: Exception) -> str:
     return f"{what}: a mistake in ephforge; run again with {DEBUG} and report it"
 
 
-app = typer.Typer(cls=Commands, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
 
 
 @app.callback()
@@ -82,12 +104,22 @@ def options(
     pass
 
 
-app.command("import-epw", rich_help_panel=READ)(transfer.import_epw)
-app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
-app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
-app.command("show", rich_help_panel=LOOK)(show.show)
-app.command("couple", rich_help_panel=LOOK)(couple.couple)
-app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
-app.command("regenerate", rich_help_panel=CAMPAIGN)(regenerate.regenerate)
-app.command("cost", rich_help_panel=CAMPAIGN)(cost.cost)
-app.command("bench", rich_help_panel=LOOK)(bench.bench)
+_CONTENTS = {
+    LOOK: {"show": show.show, "plot": plot.plot},
+    READ: {
+        "import-epw": transfer.import_epw,
+        "import-perturbo": transfer.import_perturbo,
+        "export-perturbo": transfer.export_perturbo,
+    },
+    COMPUTE: {"couple": couple.couple, "observables": observables.observables},
+    CAMPAIGN: {
+        "status": status.status,
+        "validate": validate.validate,
+        "regenerate": regenerate.regenerate,
+        "cost": cost.cost,
+    },
+    MACHINE: {"bench": bench.bench},
+}
+for panel, commands in _CONTENTS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
