@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import bench, cost, couple, regenerate, show, transfer, validate
+from ephforge.cli import bench, cost, couple, regenerate, show, superresolve, transfer, validate
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
@@ -87,6 +87,7 @@ app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
 app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
 app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("couple", rich_help_panel=LOOK)(couple.couple)
+app.command("superresolve", rich_help_panel=LOOK)(superresolve.superresolve)
 app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
 app.command("regenerate", rich_help_panel=CAMPAIGN)(regenerate.regenerate)
 app.command("cost", rich_help_panel=CAMPAIGN)(cost.cost)

@@ -11,6 +11,8 @@ does not know which other q are computed.
 
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float, Inexact, Int
 
@@ -65,15 +67,19 @@ def at_points(
     return with_field(g_qscrab, field(model, q_q3))
 
 
-def dynamical(
-    model: Model, q_q3: Float[np.ndarray, "q 3"]
-) -> Complex[np.ndarray, "q s 3 s 3"]:
+def dynamical(model: Model, q_q3: Float[np.ndarray, "q 3"]) -> Complex[np.ndarray, "q s 3 s 3"]:
     """sum_R e^{2 pi i q.R} Phi(R), the dipole part included; eV/angstrom^2."""
     found = model.force_constants
     short = np.tensordot(np.exp(2j * np.pi * q_q3 @ found.cells.T), found.phi, 1)
+    return short + dipole_part(model, q_q3)
+
+
+def dipole_part(model: Model, q_q3: Float[np.ndarray, "q 3"]) -> Complex[np.ndarray, "q s 3 s 3"]:
+    """What dipoles add to the force constants at each q, eV/angstrom^2."""
+    atoms = len(model.crystal.positions)
     if model.long_range is None:
-        return short
-    return short + longrange.on_points(model.long_range, model.crystal, q_q3)[0]
+        return np.zeros((len(q_q3), atoms, 3, atoms, 3), dtype=complex)
+    return _each(longrange.force_constants, model, q_q3)
 
 
 def field(model: Model, q_q3: Float[np.ndarray, "q 3"]) -> Complex[np.ndarray, "q s 3 a"]:
@@ -81,8 +87,7 @@ def field(model: Model, q_q3: Float[np.ndarray, "q 3"]) -> Complex[np.ndarray, "
     shape = (len(q_q3), *model.crystal.positions.shape, len(model.hopping.site))
     if model.long_range is None:
         return np.zeros(shape, dtype=complex)
-    one_qsc = longrange.on_points(model.long_range, model.crystal, q_q3)[1]
-    return np.broadcast_to(one_qsc[..., None], shape)
+    return np.broadcast_to(_each(longrange.field, model, q_q3)[..., None], shape)
 
 
 def with_field(
@@ -105,9 +110,7 @@ def as_run_on(model: Model, k_mesh: Mesh, q_mesh: Mesh) -> Model:
     polar = model.long_range and replace(model.long_range, q_mesh=tuple(q_mesh))
     short = replace(model, long_range=polar)
     g_qscrab = with_field(at_points(model, k_mesh, q_q3), -field(short, q_q3))
-    phi_qsctd = dynamical(model, q_q3)
-    if polar is not None:
-        phi_qsctd = phi_qsctd - longrange.on_points(polar, model.crystal, q_q3)[0]
+    phi_qsctd = dynamical(model, q_q3) - dipole_part(short, q_q3)
     phonon, electron, n_psab, n_rab = images.epw_lists(model, k_mesh, q_mesh)
     folded = FoldedCoupling(to_cells(g_qscrab, q_mesh), n_psab, n_rab, q_mesh, k_mesh)
     return replace(
@@ -125,6 +128,13 @@ def pair_centred(
     phi = to_cells(phi_qsctd, q_mesh)[point_number(cells_r3, q_mesh)]
     phi = phi * weight_rst[:, :, None, :, None]
     return ForceConstants(cells_r3, np.ascontiguousarray(phi.real))
+
+
+def _each(part, model: Model, q_q3):
+    """One q after the other: with all at once, each number of q would be compiled anew."""
+    dipoles = longrange.dipole_sum(model.long_range, model.crystal)
+    part = jax.jit(part)
+    return np.stack([np.asarray(part(jnp.asarray(q_3), dipoles)) for q_3 in q_q3])
 
 
 def _transformed(values, mesh: Mesh, transform):

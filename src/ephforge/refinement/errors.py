@@ -3,9 +3,9 @@
     error = || |g| - |g_true| || / || g_true ||,   |g| averaged over degenerate bands and modes,
     g_mnv(k, q) = sum_sc e_sc,v(q) <m,k+q| dH/du_sc |n,k> / sqrt(M_s)
 
-over all k of the coarse mesh; with amplitudes 1/sqrt(2 omega) left out, because they make one soft
-mode outweigh all others, or kept ("energy").  `complex` compares the entries themselves in the Wannier gauge, in
-which both are given: bands and modes do not enter it.
+over all k of the coarse mesh; with amplitudes 1/sqrt(2 omega) left out, because they make one
+soft mode outweigh all others, or kept.  `complex` compares the entries themselves in the Wannier
+gauge, in which both are given: bands and modes do not enter it.
 """
 
 from typing import NamedTuple
@@ -71,9 +71,10 @@ class Errors(NamedTuple):
     """Relative errors over the q that the coarse mesh lacks.
 
     Attributes:
-      magnitude: of |g|, modes of the fine mesh for both. amplitude: the same with 1/sqrt(2 omega).
-      own_modes: of |g|, each with modes of its own force constants. own_summed: of sqrt(sum_v |g|^2 /
-        2 omega), each with its own.
+      magnitude: of |g|, modes of the fine mesh for both.
+      amplitude: the same with 1/sqrt(2 omega).
+      own_modes: of |g|, each with the modes of its own force constants.
+      own_summed: of sqrt(sum_v |g|^2 / 2 omega), each with its own.
       complex: of the entries in the Wannier gauge.
       frequencies: of phonon energies.
     """
@@ -108,7 +109,9 @@ class Judge:
         for q in self.hidden:
             truth = self._truth[q]
             fixed, free = self._sizes(g[q], q, self._modes), self._sizes(g[q], q, own)
-            pairs = zip((fixed[0], fixed[1], free[0], free[2]), (*truth[:2], *truth[::2]), strict=True)
+            pairs = zip(
+                (fixed[0], fixed[1], free[0], free[2]), (*truth[:2], *truth[::2]), strict=True
+            )
             for i, (found, true) in enumerate(pairs):
                 sums[:, i] += np.sum((found - true) ** 2), np.sum(true**2)
         apart = np.linalg.norm((g - self._fine_g)[self.hidden])

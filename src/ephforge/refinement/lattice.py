@@ -1,9 +1,9 @@
 """Force constants from a coarse q mesh, and phonons from them.
 
 The dipole part is taken out before and added back after.  Phi[R, s, t] of a coarse mesh is shared
-among the images R + N T in proportion to e^{-2 d/length}, d = |R + tau_t - tau_s|, or given to the nearest
-(length 0, as codes do).  Shares are the same for Phi(R)_st and Phi(-R)_ts, so that Phi stays symmetric; the
-acoustic sum rule is one of q = 0, which every mesh has.
+among the images R + N T in proportion to e^{-2 d/length}, d = |R + tau_t - tau_s|, or given to
+the nearest (length 0, as codes do).  Shares are the same for Phi(R)_st and Phi(-R)_ts, so that
+Phi stays symmetric; the acoustic sum rule is one of q = 0, which every mesh has.
 """
 
 import numpy as np
@@ -11,9 +11,8 @@ from jaxtyping import Complex, Float
 
 from ephforge.core.kpoints import mesh_points
 from ephforge.core.realspace import ForceConstants, Mesh, Model
-from ephforge.coupling import longrange
 from ephforge.refinement import images
-from ephforge.refinement.coarse import dynamical, pair_centred, to_cells
+from ephforge.refinement.coarse import dipole_part, dynamical, pair_centred, to_cells
 
 _SMALLEST_SHARE = 1e-4  # images with less are left out
 
@@ -26,9 +25,7 @@ def force_constants(model: Model, coarse: Mesh, length: float) -> ForceConstants
       length: angstrom; 0 takes the nearest images alone.
     """
     q_q3 = mesh_points(coarse)
-    phi_qsctd = dynamical(model, q_q3)
-    if model.long_range is not None:
-        phi_qsctd = phi_qsctd - longrange.on_points(model.long_range, model.crystal, q_q3)[0]
+    phi_qsctd = dynamical(model, q_q3) - dipole_part(model, q_q3)
     if length == 0:
         return pair_centred(model, phi_qsctd, coarse)
     tau, cell = model.crystal.positions, model.crystal.cell

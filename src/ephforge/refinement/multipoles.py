@@ -5,9 +5,8 @@ set of cells holds; it is summed over K = q + G at each q,
 
     F_sc,a(q) = i (4 pi e^2 / V) sum_K (K.Z_s)_c e^{i K.(w_a - tau_s)} e^{-(K width)^2/2} / K.eps.K,
 
-the potential of Gaussian dipoles of that width: nothing but it is seen outside.  Codes leave out
-e^{i K.w_a}, the place of the orbital.  Quadrupoles and octupoles decay like 1/d^3 and 1/d^4 and are summed
-in real space,
+the potential of Gaussian dipoles of that width.  Codes leave out e^{i K.w_a}, the place of the
+orbital.  Quadrupoles and octupoles decay like 1/d^3 and 1/d^4 and are summed in real space,
 
     F_l,a(Rp) = window(d) e^2 det(eps)^{-1/2} Y(D) / |D|^{2l+1},  D = eps^{-1/2} (w_a - Rp - tau_s),
 
@@ -34,9 +33,7 @@ WINDOW, SHARPNESS = 1.0, 12  # radius in |a_1|; window(d) = 1 - e^{-(d/radius)^s
 _DAMPED = 7.0  # K width beyond which e^{-(K width)^2/2} is left out
 
 
-def dipole_field(
-    model: Model, q_q3: Float[np.ndarray, "q 3"]
-) -> Complex[np.ndarray, "q s 3 a"]:
+def dipole_field(model: Model, q_q3: Float[np.ndarray, "q 3"]) -> Complex[np.ndarray, "q s 3 a"]:
     """F of the module's first equation, eV/angstrom; zero in a material that is not polar.
 
     At q = 0 the term K = 0, the macroscopic field, is left out.
@@ -79,25 +76,30 @@ def windowed(
     cells_p3 = phonon_images(coarse).reshape(-1, 3)
     away_psa3 = w - ((cells_p3 @ crystal.cell)[:, None] + crystal.positions)[:, :, None]
     distance_psa = np.linalg.norm(away_psa3, axis=-1)
-    scaled_psa3 = away_psa3 @ np.linalg.cholesky(np.linalg.inv(eps))
-    length_psa = np.linalg.norm(scaled_psa3, axis=-1)
     radius = WINDOW * np.linalg.norm(crystal.cell[0])
     kept_psa = 1 - np.exp(-((distance_psa / radius) ** SHARPNESS))
     kept_psa = kept_psa * (distance_psa < _reach(crystal.cell, coarse))
-    columns = []
-    for order in orders:
-        potential = harmonics(scaled_psa3, order) / length_psa[..., None] ** (2 * order + 1)
-        columns.append(potential * (kept_psa * COULOMB / np.sqrt(np.linalg.det(eps)))[..., None])
-    values = np.concatenate(columns, axis=-1)
+    values = potentials(away_psa3, eps, orders) * kept_psa[..., None]
     found = np.zeros((int(np.prod(fine)), *values.shape[1:]))
     np.add.at(found, point_number(cells_p3, fine), values)
     return found
 
 
-def harmonics(
-    vector_x3: Float[np.ndarray, "*x 3"], order: int
+def potentials(
+    away_x3: Float[np.ndarray, "*x 3"],
+    dielectric: Float[np.ndarray, "3 3"],
+    orders: tuple[int, ...],
 ) -> Float[np.ndarray, "*x y"]:
-    """An orthonormal set of the 2 order + 1 polynomials of that degree that obey Laplace's equation."""
+    """e^2 det(eps)^{-1/2} Y(D) / |D|^{2l+1} of point multipoles at a vector from them."""
+    scaled_x3 = away_x3 @ np.linalg.cholesky(np.linalg.inv(dielectric))
+    length_x1 = np.linalg.norm(scaled_x3, axis=-1)[..., None]
+    strength = COULOMB / np.sqrt(np.linalg.det(dielectric))
+    columns = [harmonics(scaled_x3, order) / length_x1 ** (2 * order + 1) for order in orders]
+    return strength * np.concatenate(columns, axis=-1)
+
+
+def harmonics(vector_x3: Float[np.ndarray, "*x 3"], order: int) -> Float[np.ndarray, "*x y"]:
+    """A basis of the 2 order + 1 polynomials of that degree that obey Laplace's equation."""
     powers = _powers(order)
     monomials = np.stack([np.prod(vector_x3**p, axis=-1) for p in powers], axis=-1)
     lower = _powers(order - 2) if order > 1 else []
@@ -116,9 +118,7 @@ def harmonics(
 
 
 def _powers(order: int) -> list[tuple[int, int, int]]:
-    return [
-        (i, j, order - i - j) for i in range(order, -1, -1) for j in range(order - i, -1, -1)
-    ]
+    return [(i, j, order - i - j) for i in range(order, -1, -1) for j in range(order - i, -1, -1)]
 
 
 def _sphere(reciprocal_33, radius: float) -> Float[np.ndarray, "g 3"]:

@@ -85,9 +85,7 @@ def couplings(
     y_oscrab = to_cells(with_field(at_points(model, k_mesh, coarse_q3), -at_coarse), coarse)
     smooth = 0.0
     if known:
-        _, variance = images.three_centre_weights(
-            model, k_mesh, coarse, fine, method.fit * unit
-        )
+        _, variance = images.three_centre_weights(model, k_mesh, coarse, fine, method.fit * unit)
         found = {"multipoles": _multipoles, "response": _response}[known]
         smooth = found(model, y_oscrab.real, variance, (k_mesh, coarse, fine))
         y_oscrab = y_oscrab - trend.fold(smooth, class_p)
@@ -143,7 +141,7 @@ def in_cells(
 
 def _multipoles(model: Model, y_oscrab, variance, meshes) -> Float[np.ndarray, "p s 3 k a a"]:
     """Quadrupoles and octupoles of each atom, fitted to the entries Re = 0, a = b."""
-    k_mesh, coarse, fine = meshes
+    _, coarse, fine = meshes
     class_p = coarse_mesh.class_of(coarse, fine)
     columns_psax = multipoles.windowed(model, coarse, fine)
     folded_osax = trend.fold(columns_psax, class_p)

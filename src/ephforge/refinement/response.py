@@ -2,9 +2,10 @@
 
 Far entries of g are set by how the bonds around a moved atom are polarised (docs/notes/05): local
 ions with an empty core and electrons that screen each other, solved self-consistently on
-the crystal's own lattice, have them in the right form, and cost a second or two.  Nothing of the
-real material enters but its crystal, the valence of its elements and where its Wannier functions are.
-Several draws of what is not known (cores, exchange, mass) span the forms that the far part may take.
+the crystal's own lattice, have them in the right form, and cost a second or two.  Nothing of
+the real material enters but its crystal, the valence of its elements and where its Wannier
+functions are.  Several draws of what is not known (cores, exchange, mass) span the forms that the
+far part may take.
 """
 
 from dataclasses import replace
@@ -45,9 +46,7 @@ _OFF_SITE = 0.3  # of the shortest distance: a function farther from its atom st
 _FAR = 1.2  # |a_1|: entries farther than this tell the dipole of a model
 
 
-def templates(
-    model: Model, k_mesh: Mesh, q_mesh: Mesh
-) -> list[Float[np.ndarray, "p s 3 k a a"]]:
+def templates(model: Model, k_mesh: Mesh, q_mesh: Mesh) -> list[Float[np.ndarray, "p s 3 k a a"]]:
     """g of several model materials, in the signs of their own functions, dipole fields taken out.
 
     Args:
@@ -119,7 +118,7 @@ def _solve(random, model: Model, valence_s, mesh: Mesh, k_mesh: Mesh, q_mesh: Me
 
 
 def _trial(model: Model, width: float) -> Trial:
-    """A Gaussian where a function stands on a bond; s and p of its atom, mixed, where it does not."""
+    """A Gaussian for a function on a bond; s and p of its atom, mixed, for others."""
     crystal, centre_a3, site = model.crystal, model.hopping.centres, model.hopping.site
     from_a3 = centre_a3 - crystal.positions[site]
     # the nearest image of its atom

@@ -2,10 +2,12 @@
 
 A column X is a coupling on the cells of the fine mesh; folded on the coarse one it has to
 explain, with the others, what a run knows there.  What is left over is taken for
-independent numbers of variance sigma^2 on the fine cells (images.py), so that a coarse entry, a sum of
-several, has the sum of their variances; amplitudes are those of the smallest
+independent numbers of variance sigma^2 on the fine cells (images.py), so that a coarse entry, a
+sum of several, has the sum of their variances; amplitudes are those of the smallest
 
-    sum (y - sum_j c_j fold(X_j))^2 / variance  +  ridge |c|^2 (mean of the diagonal of the normal matrix)
+    sum (y - sum_j c_j fold(X_j))^2 / variance  +  ridge |c|^2 tr(A) / j
+
+with A the matrix of the normal equations, j x j.
 """
 
 import numpy as np
@@ -43,8 +45,8 @@ def signs(
 ) -> Float[np.ndarray, " a"]:
     """+1 or -1 for each function of a template, so that its couplings agree with y.
 
-    Real functions are known up to their sign.  From one function to the next the pair with the largest
-    |product| decides.
+    Real functions are known up to their sign.  From one function to the next the pair with the
+    largest |product| decides.
     """
     product_ab = np.einsum("abx,abx->ab", y_abx, template_abx)
     product_ab = product_ab + product_ab.T
