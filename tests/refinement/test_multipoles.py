@@ -20,7 +20,7 @@ from ephforge.refinement import multipoles, trend
 from ephforge.refinement.coarse import to_cells
 
 CELL = 3.0 * np.eye(3) + 0.3 * np.ones((3, 3))
-DIELECTRIC = np.diag([5.0, 6.0, 7.0])
+DIELECTRIC = np.diag([4.0, 6.0, 9.0])
 
 
 def polar():
@@ -68,7 +68,7 @@ def test_fields_are_derivatives_of_coulomb_s_law_in_the_medium(order):
     assert np.abs(columns @ amount - moment).max() < 2e-3 * np.abs(moment).max()
     wrong = multipoles.potentials(away, np.eye(3), (order,))
     amount = np.linalg.lstsq(wrong, moment, rcond=None)[0]
-    assert np.abs(wrong @ amount - moment).max() > 2e-2 * np.abs(moment).max()
+    assert np.abs(wrong @ amount - moment).max() > 5e-3 * np.abs(moment).max()
 
 
 def test_the_dipole_field_is_that_of_the_crystal_of_dipoles():

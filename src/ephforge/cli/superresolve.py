@@ -20,11 +20,11 @@ def superresolve(
         typer.Option(metavar="A B C", help="Fine q mesh; a multiple of the coarse one."),
     ],
     method: Annotated[
-        Literal["response", "multipoles", "split", "nearest", "zone", "epw"],
+        Literal["response", "multipoles", "split", "short", "nearest", "zone", "epw"],
         typer.Option(
             help="response: model electrons on the crystal tell the far part (a minute); "
-            "multipoles: quadrupoles and octupoles do; split, nearest: images alone; zone, epw: "
-            "as EPW."
+            "multipoles: quadrupoles and octupoles do; split, short (metals), nearest: images "
+            "alone; zone, epw: as EPW."
         ),
     ] = "response",
     coarse_q: Coarse = None,

@@ -100,13 +100,13 @@ class Judge:
         self._states = bands(model, k_mesh, fine)
         self.hidden = np.setdiff1d(np.arange(len(g)), coarse_q)
         self._modes = modes(phi, self._masses)
-        self._truth = {q: self._sizes(g[q], q, self._modes) for q in self.hidden}
+        self._truth = {q: self._sizes(g[q], q, self._modes) for q in map(int, self.hidden)}
 
     def errors(self, g, phi) -> Errors:
         """Of couplings and dynamical matrices at all fine q."""
         own = modes(phi, self._masses)
         sums = np.zeros((2, 4))
-        for q in self.hidden:
+        for q in map(int, self.hidden):
             truth = self._truth[q]
             fixed, free = self._sizes(g[q], q, self._modes), self._sizes(g[q], q, own)
             pairs = zip(

@@ -46,6 +46,7 @@ METHODS = {
     "zone": Method("zone", 0.0, "", 0.0, 0.0, "EPW, use_ws = .false.: cells about the origin"),
     "nearest": Method("three", 0.0, "", 0.0, 0.0, "three-centre images, nearest"),
     "split": Method("three", 1.0, "", 0.0, 0.4, "three-centre images, minimum-norm split"),
+    "short": Method("three", 0.5, "", 0.0, 0.4, "the same of half that decay, for metals"),
     "multipoles": Method(
         "three", 1.0, "multipoles", 0.35, 0.4, "split, after quadrupoles and octupoles"
     ),
