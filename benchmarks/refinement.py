@@ -3,10 +3,10 @@
     python benchmarks/refinement.py -o refinement.json resources/first_principles/si_4.nc ...
 
 A model on a fine q mesh is folded onto every second q (of directions with an even number of
-them) and refined again; errors (ephforge.refinement.errors) are those at the q that this leaves out,
-once with the phonons of the fine mesh for all, once with everybody's own.  Materials whose mesh
-has no half are named and passed over.  Each finished material is written at once, and not
-computed again.
+them) and refined again; errors (ephforge.refinement.errors) are those at the q that this
+leaves out, once with the phonons of the fine mesh for all, once with everybody's own.
+Materials whose mesh has no half are named and passed over.  Each finished material is
+written at once, and not computed again.
 """
 
 import argparse

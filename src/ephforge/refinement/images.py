@@ -28,7 +28,7 @@ from ephforge.core.kpoints import mesh_indices, point_number
 from ephforge.core.realspace import Crystal, Mesh, Model
 from ephforge.core.wigner_seitz import images, weighted_list
 
-REACH = 3  # supercells looked at in each direction
+REACH, REACH_OF_NEAREST = 3, 2  # supercells looked at in each direction
 TIE = 1e-4  # of the longest cell vector: distances that differ by less are equal
 _TOGETHER = 16  # cells Re at once
 
@@ -60,10 +60,15 @@ class Shares(NamedTuple):
     variance_psrab: Float[np.ndarray, "p s r a a"]
 
 
-def phonon_images(q_mesh: Mesh) -> Int[np.ndarray, "t p 3"]:
+def phonon_images(q_mesh: Mesh, reach: int = REACH) -> Int[np.ndarray, "t p 3"]:
     """Cells Rp = P + N T that are looked at."""
-    turns_t3 = np.array(list(itertools.product(range(-REACH, REACH + 1), repeat=3)))
+    turns_t3 = np.array(list(itertools.product(range(-reach, reach + 1), repeat=3)))
     return turns_t3[:, None] * np.array(q_mesh) + mesh_indices(q_mesh)
+
+
+def reach_of(length: float) -> int:
+    """Supercells that a decay is followed through."""
+    return REACH if length else REACH_OF_NEAREST
 
 
 def electron_cells(model: Model, k_mesh: Mesh) -> ElectronCells:
@@ -87,7 +92,8 @@ def three_centre(
       length: of the decay, angstrom; 0 takes the nearest images alone.
     """
     crystal, w = model.crystal, model.hopping.centres
-    atom_tps3 = (phonon_images(q_mesh) @ crystal.cell)[:, :, None] + crystal.positions
+    tried_tp3 = phonon_images(q_mesh, reach_of(length))
+    atom_tps3 = (tried_tp3 @ crystal.cell)[:, :, None] + crystal.positions
     first_tpsa = np.linalg.norm(atom_tps3[:, :, :, None] - w, axis=-1)
     for start in range(0, len(cells.cells_r3), _TOGETHER):
         chosen = slice(start, start + _TOGETHER)
@@ -124,7 +130,7 @@ def three_centre_weights(
     shape = (len(model.crystal.positions), int(np.prod(k_mesh)), size, size)
     weight = np.zeros((int(np.prod(fine)), *shape))
     variance = np.zeros((int(np.prod(coarse)), *shape))
-    class_tp = point_number(phonon_images(coarse), fine)
+    class_tp = point_number(phonon_images(coarse, reach_of(length)), fine)
     for part in three_centre(model, cells, coarse, length):
         ties_rab, class_r = cells.weight_rab[part.chosen_r], cells.class_r[part.chosen_r]
         found = np.zeros((len(weight), *part.share_tpsrab.shape[2:]))

@@ -125,7 +125,7 @@ def in_cells(
 ) -> WannierCoupling:
     """A coupling of meshes on nearest three-centre images; equally near ones share."""
     cells = images.electron_cells(model, k_mesh)
-    tried_tp3 = images.phonon_images(q_mesh)
+    tried_tp3 = images.phonon_images(q_mesh, images.REACH_OF_NEAREST)
     parts, is_used_tp = [], np.zeros(tried_tp3.shape[:2], dtype=bool)
     for part in images.three_centre(model, cells, q_mesh, 0.0):
         parts.append(part)

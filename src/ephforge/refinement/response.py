@@ -16,12 +16,12 @@ from jaxtyping import Complex, Float
 from threadpoolctl import threadpool_limits
 
 from ephforge.core.errors import EphforgeError
-from ephforge.core.kpoints import mesh_indices, mesh_points, negation_index, point_number
+from ephforge.core.kpoints import mesh_points, negation_index
 from ephforge.core.realspace import Crystal, Mesh, Model
 from ephforge.core.rng import generator
 from ephforge.core.units import BOHR
 from ephforge.refinement import multipoles
-from ephforge.refinement.coarse import to_cells
+from ephforge.refinement.coarse import points_of, to_cells
 from ephforge.refinement.images import phonon_images
 from ephforge.threecentre import ground
 from ephforge.threecentre.draw import neighbours
@@ -147,10 +147,7 @@ def _on_meshes(
     matter: ground.Matter, rest: ground.Ground, functions: Functions, k_mesh: Mesh, q_mesh: Mesh
 ) -> Complex[np.ndarray, "q s 3 k a a"]:
     """As threecentre.elements.on_mesh, at the k and q of coarser meshes alone."""
-    numbers_k, numbers_q = (
-        point_number(mesh_indices(coarse) * (np.array(matter.mesh) // coarse), matter.mesh)
-        for coarse in (np.array(k_mesh), np.array(q_mesh))
-    )
+    numbers_k, numbers_q = (points_of(few, matter.mesh) for few in (k_mesh, q_mesh))
     negative_q, negative_k = negation_index(q_mesh), negation_index(k_mesh)
     star_q, solved_q, found_q = stars(matter), {}, {}
     for own, q in enumerate(numbers_q):
