@@ -6,7 +6,7 @@ A model on a fine q mesh is folded onto every second q (of directions with an ev
 them) and refined again; errors (ephforge.refinement.errors) are those at the q that this
 leaves out, once with the phonons of the fine mesh for all, once with everybody's own.
 Materials whose mesh has no half are named and passed over.  Each finished material is
-written at once, and not computed again.
+written at once, and not computed again; tables of all that are there come last.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from ephforge.core.kpoints import mesh_points
 from ephforge.core.netcdf import read
 from ephforge.core.realspace import read_model
 from ephforge.refinement import coarse
-from ephforge.refinement.errors import Judge
+from ephforge.refinement.errors import Errors, Judge
 from ephforge.refinement.lattice import force_constants
 from ephforge.refinement.refine import METHODS, couplings
 
@@ -61,9 +61,19 @@ def material(path: Path) -> dict | None:
     return found
 
 
+def table(record: dict, measure: str) -> str:
+    """Markdown: one error of all methods and materials."""
+    lines = [f"| {measure} | {' | '.join(METHODS)} |", "| --- " * (1 + len(METHODS)) + "|"]
+    for name, found in sorted(record.items()):
+        errors = [found["methods"].get(method, {}).get(measure) for method in METHODS]
+        cells = ["-" if error is None else f"{error:.4f}" for error in errors]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     record = json.loads(options.output.read_text()) if options.output.exists() else {}
@@ -76,6 +86,8 @@ def main() -> None:
             continue
         record[path.stem] = found
         options.output.write_text(json.dumps(record, indent=1))
+    for measure in Errors._fields:
+        print(f"\n{table(record, measure)}")
 
 
 if __name__ == "__main__":
