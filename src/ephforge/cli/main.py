@@ -15,6 +15,7 @@ from ephforge.cli import (
     regenerate,
     show,
     status,
+    superresolve,
     transfer,
     validate,
 )
@@ -111,7 +112,11 @@ _CONTENTS = {
         "import-perturbo": transfer.import_perturbo,
         "export-perturbo": transfer.export_perturbo,
     },
-    COMPUTE: {"couple": couple.couple, "observables": observables.observables},
+    COMPUTE: {
+        "couple": couple.couple,
+        "observables": observables.observables,
+        "superresolve": superresolve.superresolve,
+    },
     CAMPAIGN: {
         "status": status.status,
         "validate": validate.validate,
