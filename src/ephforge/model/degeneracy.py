@@ -65,6 +65,13 @@ def pattern_of(block: Block, tolerance: float = TOLERANCE) -> Pattern:
     )
 
 
+def shares_of_ends(patterns: list[Pattern]) -> tuple[float, float]:
+    """Share of group ends among neighbouring bands and among modes, kept away from 0 and 1."""
+    ends = zip(*patterns, strict=True)
+    counts = [(sum(t.sum() for t in tables), sum(t.size for t in tables)) for tables in ends]
+    return tuple((float(true) + 1) / (float(size) + 2) for true, size in counts)
+
+
 def no_degeneracy(orbits: Orbits, bands: int, modes: int) -> Pattern:
     """The pattern of a block in which nothing is degenerate."""
     k_s, q_s = (np.unique(star) for star in _stars(orbits))

@@ -21,6 +21,7 @@ from ephforge.model.sparse import Dictionary
 FIRST_LEVEL = 16  # coefficients
 N_FEATURES = 12
 LARGEST = 24  # integers beyond +-LARGEST are coded as such, and their size after them
+UNTRAINED = (-0.3, 1.0, 0.0)  # outputs of no network: a little narrow, and heavy tails
 _CLIP = 8.0  # of a size in units of the expected one
 _TYPICAL = 0.7  # mean of it, of which nothing is known
 _RANGE = 2.0  # reach of the near averages, rows or columns
@@ -65,6 +66,12 @@ class Prior:
         sides = one_sided[:, 1:]
         together = np.concatenate([sides[:, ::-1], centre, sides, above[:, -1:]], axis=1)
         return np.float32(np.maximum(np.rint(together * _ROUNDED), 1) / _ROUNDED)
+
+
+def untrained_prior() -> Prior:
+    """Knows the expected sizes of the integers and nothing else."""
+    layer = np.zeros((N_FEATURES, len(UNTRAINED))), np.array(UNTRAINED)
+    return Prior(np.zeros(N_FEATURES), np.ones(N_FEATURES), [layer])
 
 
 def _beyond(n: np.ndarray, width_e: np.ndarray) -> Float[np.ndarray, "e n"]:

@@ -22,7 +22,7 @@ from ephforge.core.rng import generator
 from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
-from ephforge.model.degeneracy import pattern_of
+from ephforge.model.degeneracy import pattern_of, shares_of_ends
 from ephforge.model.storage import codec_variables
 from ephforge.model.transform import Statistics, statistics_of
 from ephforge.train.batches import stack_blocks
@@ -99,7 +99,8 @@ def run(
     nnx.update(network, state.best)
     facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
     facts["wall_seconds"] = record["wall_seconds"]
-    codec = Codec(network, statistics, prior, _shares(training))
+    shares = shares_of_ends([pattern_of(block) for block in training])
+    codec = Codec(network, statistics, prior, shares)
     weights, attributes, groups = codec_variables(codec)
     write(autoencoder, "train", weights, facts | attributes, groups)
     columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
@@ -127,13 +128,6 @@ def _validated(blocks: list[Block], whole: Statistics, options: dict) -> list[li
     """Codes of the validation split, all at the same steps."""
     rng = np.random.default_rng(options["seed"])
     return [coded(block, whole, np.array(VALIDATED_STEPS), rng) for block in blocks]
-
-
-def _shares(blocks: list[Block]) -> tuple[float, float]:
-    """Share of neighbouring bands and modes of different energy, away from 0 and 1."""
-    ends = zip(*(pattern_of(block) for block in blocks), strict=True)
-    counts = [(sum(t.sum() for t in tables), sum(t.size for t in tables)) for tables in ends]
-    return tuple((float(true) + 1) / (float(size) + 2) for true, size in counts)
 
 
 def _fits(block: Block, statistics: Statistics) -> bool:
