@@ -133,7 +133,7 @@ def test_a_code_is_as_long_as_its_probabilities_say():
         feature_ef, asked_e = features(DICTIONARY, n_e, STEP, level_e, level)
         found_en = PRIOR.probabilities(feature_ef, DICTIONARY.size_e[asked_e] / STEP)
         bits -= np.log2(found_en[np.arange(asked_e.sum()), n_e[asked_e] + LARGEST]).sum()
-    assert bits / 8 - 0.1 <= len(written(n_e)) <= 1.01 * bits / 8 + 2
+    assert bits / 8 - 2 <= len(written(n_e)) <= 1.01 * bits / 8 + 2
 
 
 @given(data=st.binary(max_size=60))
@@ -160,6 +160,7 @@ def test_too_many_levels_are_refused():
 
 
 @given(rms=st.floats(2e-5, 6e4))
+@settings(deadline=None)
 def test_the_scale_is_near(rms):
     assert scale_value(scale_number(rms)) == pytest.approx(rms, rel=2 ** (0.5 / 16) - 1 + 1e-9)
 

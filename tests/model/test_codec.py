@@ -23,7 +23,7 @@ TRAINING = [
 ]
 FRESH = small_codec(statistics_of(TRAINING))
 TRAINED = small_codec(statistics_of(TRAINING), trained=True)
-BLOCK = degenerate_block("zincblende", 9, bands=2, **SMALL)
+BLOCK = degenerate_block("zincblende", 9, bands=2, noise=0.5, **SMALL)
 SIZES = [0, 8, 60, 150, 400, 1000, 3000, 10**6]
 
 

@@ -1,5 +1,6 @@
 """The prior of integers: a distribution, what it looks at, and its likeness in training."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from degenerate_blocks import degenerate_block
@@ -17,6 +18,7 @@ from ephforge.model.prior import (
 )
 from ephforge.model.sparse import dictionary_of
 from ephforge.model.transform import statistics_of
+from ephforge.train import prior as fitting
 from ephforge.train.prior import _bits, fit_prior
 
 BLOCK = degenerate_block("fcc", 1, bands=2, **SMALL)
@@ -99,13 +101,15 @@ def test_the_loss_of_training_is_the_price_of_coding():
     found_en = TRAINED.probabilities(feature_ef, size_e)
     paid_e = -np.log2(found_en[np.arange(len(n_e)), n_e + LARGEST])
     standard_ef = (feature_ef - TRAINED.mean_f) / TRAINED.spread_f
-    loss_e = _bits(TRAINED.layers, standard_ef, size_e, np.abs(n_e).astype(float))
+    rows = (jnp.asarray(a, float) for a in (standard_ef, size_e, np.abs(n_e)))
+    loss_e = _bits(TRAINED.layers, *rows)
     np.testing.assert_allclose(loss_e, paid_e, atol=0.2, rtol=0.05)
     assert np.mean(loss_e) == pytest.approx(np.mean(paid_e), rel=0.03)
 
 
-def test_fitting_lowers_the_bits():
+def test_fitting_lowers_the_bits(monkeypatch):
     """Integers three times as wide as expected: the network learns it, and as well as one can."""
+    monkeypatch.setattr(fitting, "BATCH", 512)
     random = np.random.default_rng(0)
     size_e = np.exp(random.uniform(-1, 1, 4000))
     n_e = np.abs(np.rint(random.laplace(scale=3 * size_e)))

@@ -92,7 +92,7 @@ def features(
     step: float,
     level_e: Int[np.ndarray, " e"],
     level: int,
-) -> tuple[Float[np.ndarray, "e f"], Bool[np.ndarray, " e"]]:
+) -> tuple[Float[np.ndarray, "a f"], Bool[np.ndarray, " e"]]:
     """What is known of the coefficients of a level from those before it, and which they are."""
     size_e = dictionary.size_e
     trust_e = (level_e < level) * np.minimum(1.0, size_e / step)
