@@ -6,6 +6,7 @@ from flax import nnx
 
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
+from ephforge.model.prior import N_FEATURES, Prior, untrained_prior
 
 SMALL = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
@@ -23,5 +24,16 @@ def small_network(bands, modes, seed=0, trained=False) -> Autoencoder:
     return network
 
 
+def small_prior(seed=0, trained=False) -> Prior:
+    """An untrained prior, or one with every weight random."""
+    if not trained:
+        return untrained_prior()
+    random = np.random.default_rng(seed)
+    first = random.normal(scale=0.1, size=(N_FEATURES, 5)), random.normal(scale=0.1, size=5)
+    last = random.normal(scale=0.3, size=(5, 3)), untrained_prior().layers[0][1]
+    return Prior(np.full(N_FEATURES, -0.2), np.full(N_FEATURES, 1.5), [first, last])
+
+
 def small_codec(statistics, seed=0, trained=False) -> Codec:
-    return Codec(small_network(statistics.bands, statistics.modes, seed, trained), statistics)
+    network = small_network(statistics.bands, statistics.modes, seed, trained)
+    return Codec(network, statistics, small_prior(seed, trained), (0.7, 0.6))

@@ -2,23 +2,19 @@
 
 import dataclasses
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from material_blocks import make_block
-from small_networks import SMALL, small_codec
+from small_networks import SMALL
 
-from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import read, write
-from ephforge.model.autoencoder import coefficients, from_coefficients
-from ephforge.model.codec import Codec, channels_of, codec_of, codec_variables
 from ephforge.model.geometry import geometry_of
 from ephforge.model.transform import (
     class_of,
     even_odd,
-    linear_of,
+    guess_of,
     parts_of,
     statistics_of,
+    variances_of,
     weighted,
 )
 
@@ -36,24 +32,6 @@ UNSEEN = {
 }
 
 
-def everything(block):
-    return np.ones(len(block.orbits.size_o), bool)
-
-
-def linear_code(block, n_kept):
-    """Block of rms 1 and its linear reconstruction from n coefficients."""
-    g_ox = jnp.asarray(channels_of(block, STATISTICS.bands, STATISTICS.modes))
-    geometry, linear = geometry_of(block), linear_of(block, STATISTICS, everything(block))
-    even, odd = coefficients(g_ox, geometry, linear)
-    kept = even * (linear.rank_even_ic < n_kept), odd * (linear.rank_odd_ic < n_kept)
-    return g_ox, np.asarray(from_coefficients(*kept, geometry, linear)), kept
-
-
-def error(found_ox, true_ox, block):
-    weight_o1 = geometry_of(block).weight_o[:, None].astype(float)
-    return np.sqrt(np.sum(weight_o1 * (found_ox - true_ox) ** 2) / np.sum(weight_o1 * true_ox**2))
-
-
 def independent(block):
     """Independent numbers of a Hermitian block: rank of the projector onto such blocks."""
     m, _, v, o = block.g.shape
@@ -68,13 +46,6 @@ def test_bases_are_orthonormal(block):
     for part in parts_of(block, STATISTICS):
         for basis in (part.basis_oi, part.channel_xc):
             np.testing.assert_allclose(basis.T @ basis, np.eye(basis.shape[1]), atol=1e-10)
-    linear = linear_of(block, STATISTICS, everything(block))
-    for basis in (linear.even_oi, linear.odd_oi):
-        np.testing.assert_allclose(basis.T @ basis, np.eye(basis.shape[1]), atol=1e-5)
-    total = linear.share_even_ic.sum(dtype=float) + linear.share_odd_ic.sum(dtype=float)
-    assert total == pytest.approx(1, rel=1e-5)
-    ranks = np.concatenate([linear.rank_even_ic.ravel(), linear.rank_odd_ic.ravel()])
-    assert np.array_equal(np.sort(ranks), np.arange(len(ranks)))
 
 
 @pytest.mark.parametrize(("bands", "modes"), [(1, 3), (2, 3), (3, 2)])
@@ -88,37 +59,40 @@ def test_even_and_odd_channels_are_complete_and_of_their_sign(bands, modes):
 
 
 @pytest.mark.parametrize("block", UNSEEN.values(), ids=UNSEEN)
-def test_all_available_coefficients_are_exact(block):
-    available = small_codec(STATISTICS)._available(block)
-    assert available == independent(block)
-    g_ox, found_ox, _ = linear_code(block, available)
-    assert error(found_ox, g_ox, block) < 1e-5
-
-
-def test_all_available_coefficients_are_exact_after_poor_statistics():
-    """Directions that the training split never showed have no variance, padding has no place."""
-    flat = [make_block("zincblende", i, bands=bands, **SMALL) for i, bands in ((1, 2), (2, 4))]
-    statistics = statistics_of([dataclasses.replace(b, g=np.ones_like(b.g)) for b in flat])
-    for prototype in ("zincblende", "cscl"):
-        block = make_block(prototype, 60, bands=2, **SMALL)
-        found = small_codec(statistics).compress(block, 1.0)
-        np.testing.assert_allclose(found, block.g, rtol=1e-4)
+def test_the_transform_is_complete(block):
+    """As many coefficients as independent numbers, and they hold all of a block."""
+    y_xo = weighted(block).reshape(-1, len(block.orbits.size_o))
+    found_xo, count = 0.0, 0
+    for part in parts_of(block, STATISTICS):
+        c_ic = part.basis_oi.T @ y_xo.T @ part.channel_xc
+        found_xo = found_xo + part.channel_xc @ c_ic.T @ part.basis_oi.T
+        count += c_ic.size
+    assert count == independent(block)
+    np.testing.assert_allclose(found_xo, y_xo, atol=1e-10)
+    assert np.sum(y_xo**2) == pytest.approx(len(y_xo), rel=1e-10)  # rms 1
 
 
 @pytest.mark.parametrize("block", UNSEEN.values(), ids=UNSEEN)
-def test_error_is_what_is_not_kept_and_falls_with_the_budget(block):
-    errors = []
-    for n_kept in (0, 1, 2, 5, 20, 60):
-        g_ox, found_ox, (even, odd) = linear_code(block, n_kept)
-        assert np.count_nonzero(even) + np.count_nonzero(odd) <= n_kept
-        # ||Y||^2 is the number of channels at rms 1
-        kept = (np.sum(np.square(even, dtype=float)) + np.sum(np.square(odd, dtype=float))) / (
-            block.g[..., 0].size
-        )
-        errors.append(error(found_ox, g_ox, block))
-        assert errors[-1] == pytest.approx(np.sqrt(max(1 - kept, 0)), abs=1e-4)
-    assert errors[0] == 1
-    assert np.all(np.diff(errors) <= 1e-7)
+def test_expected_squares_add_up_to_a_block_with_rms_one(block):
+    parts = parts_of(block, STATISTICS)
+    even, odd = variances_of(block, STATISTICS, parts)
+    for part, variance_ic in zip(parts, (even, odd), strict=True):
+        assert variance_ic.shape == (part.basis_oi.shape[1], part.channel_xc.shape[1])
+        assert variance_ic.min() >= 0
+    assert even.sum() + odd.sum() == pytest.approx(block.g[..., 0].size, rel=1e-9)
+
+
+def test_expected_squares_are_near_those_of_many_materials():
+    family = [make_block("fcc", i, noise=0.3, **SMALL) for i in range(40)]
+    statistics = statistics_of(family)
+    parts = parts_of(family[0], statistics)
+    for part, variance_ic in zip(parts, variances_of(family[0], statistics, parts), strict=True):
+        squares = [
+            (part.basis_oi.T @ weighted(b).reshape(-1, len(part.basis_oi)).T @ part.channel_xc) ** 2
+            for b in family
+        ]
+        mean_ic = np.mean(squares, axis=0)
+        np.testing.assert_allclose(variance_ic, mean_ic, atol=0.15 * mean_ic.max())
 
 
 def test_no_other_basis_and_order_beats_the_transform_where_it_was_fitted():
@@ -148,7 +122,7 @@ def test_statistics_come_from_the_blocks_given():
 def test_the_guess_returns_what_was_given():
     block = UNSEEN["seen"]
     given_o = np.random.default_rng(0).random(len(block.orbits.size_o)) < 0.4
-    guess_oo = linear_of(block, STATISTICS, given_o).guess_oo
+    guess_oo = guess_of(block, STATISTICS, given_o)
     assert np.array_equal(guess_oo[given_o], np.eye(len(guess_oo), dtype=np.float32)[given_o])
     assert not guess_oo[:, ~given_o].any()  # and uses nothing else
     assert np.abs(guess_oo[~given_o]).max() > 0.01
@@ -161,25 +135,8 @@ def test_the_guess_is_the_regression_on_what_was_given():
     root_o = np.sqrt(geometry_of(block).weight_o.astype(float))
     factor = np.linalg.cholesky(STATISTICS.orbits[class_of(block)])
     field_io = np.random.default_rng(0).normal(size=(20_000, len(root_o))) @ factor.T / root_o
-    guess_oo = linear_of(block, STATISTICS, given_o).guess_oo.astype(float)
+    guess_oo = guess_of(block, STATISTICS, given_o).astype(float)
     ours = field_io @ guess_oo.T - field_io
     fitted, *_ = np.linalg.lstsq(field_io[:, given_o], field_io[:, ~given_o], rcond=None)
     best = np.linalg.norm(field_io[:, given_o] @ fitted - field_io[:, ~given_o])
     assert np.linalg.norm(ours) == pytest.approx(best, rel=0.02)
-
-
-@pytest.mark.parametrize("training", [TRAINING, [make_block("fcc", 1, bands=1, **SMALL)]])
-def test_a_codec_survives_its_file(tmp_path, training):
-    codec = small_codec(statistics_of(training), seed=3, trained=True)
-    variables, attributes, groups = codec_variables(codec)
-    write(tmp_path / "codec.nc", "train", variables, attributes, groups)
-    again = codec_of(read(tmp_path / "codec.nc", "train"))
-    for block in (training[0], UNSEEN["unseen class and channels"]):
-        try:
-            expected = codec.compress(block, 0.05)
-        except EphforgeError:  # wider than the network
-            continue
-        assert np.array_equal(again.compress(block, 0.05), expected)
-        assert np.array_equal(again.features(block), codec.features(block))
-    assert isinstance(again, Codec)
-    assert again.statistics.modes == codec.statistics.modes

@@ -5,19 +5,22 @@ import pytest
 from material_blocks import make_block
 from small_networks import SMALL
 
-from ephforge.core.blocks import on_grid
-from ephforge.model.transform import linear_of, statistics_of
+from ephforge.model.geometry import geometry_of
+from ephforge.model.transform import guess_of, statistics_of
 from ephforge.train.batches import cut, draw_batch, pick, stack_blocks
+from ephforge.train.codes import coded
 
 BLOCKS = [
     *(make_block("cscl", i, **SMALL) for i in range(3)),
     *(make_block("fcc", 10 + i, bands=1 + i, **SMALL) for i in range(2)),
 ]
 STATISTICS = statistics_of(BLOCKS)
+STEPS = np.array([0.05, 0.4])
+CODES = [coded(b, STATISTICS, STEPS, np.random.default_rng(0)) for b in BLOCKS]
 
 
 def test_classes_hold_every_material_once_largest_first():
-    classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+    classes = stack_blocks(BLOCKS, CODES, STATISTICS, (1, 1, 1))
     assert [len(c.g_iox) for c in classes] == [3, 2]
     assert classes[0].g_iox.dtype == np.float32
     for found, members in zip(classes, (BLOCKS[:3], BLOCKS[3:]), strict=True):
@@ -27,14 +30,20 @@ def test_classes_hold_every_material_once_largest_first():
             real = c.g_iox[i][:, c.real_ix[i]]
             assert np.mean(share_o @ real.astype(float) ** 2) == pytest.approx(1, rel=1e-5)
             assert not c.g_iox[i][:, ~c.real_ix[i]].any()
-            assert c.full_i[i] == on_grid(block).size
-            mine = linear_of(block, STATISTICS, c.coarse_io[i])
-            for stacked, alone in zip(c.linear, mine, strict=True):
+            found = CODES[BLOCKS.index(block)]
+            np.testing.assert_array_equal(c.step_si[:, i], np.float32(STEPS))
+            for first_ox, code in zip(c.first_siox[:, i], found, strict=True):
+                np.testing.assert_array_equal(first_ox[:, c.real_ix[i]], code.first_ox)
+                assert not first_ox[:, ~c.real_ix[i]].any()
+            np.testing.assert_array_equal(
+                c.guess_ioo[i], guess_of(block, STATISTICS, c.coarse_io[i])
+            )
+            for stacked, alone in zip(c.geometry, geometry_of(block), strict=True):
                 np.testing.assert_array_equal(stacked[i], alone)
 
 
 def test_batches_are_of_one_class_and_cover_it():
-    classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+    classes = stack_blocks(BLOCKS, CODES, STATISTICS, (1, 1, 1))
     sizes = [c.g_iox.shape[1] for c in classes]
     drawn = [draw_batch(classes, 2, np.random.default_rng(i)).g_iox for i in range(60)]
     assert {len(g) for g in drawn} == {2}
@@ -43,11 +52,11 @@ def test_batches_are_of_one_class_and_cover_it():
     seen = np.concatenate([g for g in drawn if g.shape[1] == sizes[0]])
     assert len(np.unique(seen, axis=0)) == 3
     more = draw_batch(classes, 9, np.random.default_rng(0))
-    assert len(more.g_iox) == len(more.linear.guess_oo) == 9
+    assert len(more.g_iox) == len(more.guess_ioo) == more.first_siox.shape[1] == 9
 
 
 def test_cut_takes_everything_once():
-    classes = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+    classes = stack_blocks(BLOCKS, CODES, STATISTICS, (1, 1, 1))
     pieces = list(cut(classes, 2))
     assert [len(p.g_iox) for p in pieces] == [2, 1, 2]
     together = np.concatenate([p.g_iox for p in pieces[:2]])

@@ -201,9 +201,12 @@ def test_a_loss_that_is_no_number_stops_with_step_and_batch(monkeypatch, tmp_pat
 def test_the_named_batch_is_the_one_that_was_drawn():
     from ephforge.model.transform import statistics_of
     from ephforge.train.batches import draw_batch, drawn_names, stack_blocks
+    from ephforge.train.codes import coded
 
     blocks = [block for block, split in MATERIALS if split == "train"]
-    classes = stack_blocks(blocks, statistics_of(blocks), (1, 1, 1))
+    statistics, random = statistics_of(blocks), np.random.default_rng(0)
+    codes = [coded(block, statistics, np.array([0.3]), random) for block in blocks]
+    classes = stack_blocks(blocks, codes, statistics, (1, 1, 1))
     rows = {c.names[i]: c.g_iox[i] for c in classes for i in range(len(c.names))}
     for seed in range(5):
         names = drawn_names(classes, 2, np.random.default_rng(seed))

@@ -8,19 +8,14 @@ from flax import nnx
 from material_blocks import make_block
 from small_networks import SMALL, small_codec, small_network
 
+from ephforge.model.bitstream import Reader, read_header, scale_value, step_value
+from ephforge.model.codec import scale_of
+from ephforge.model.degeneracy import no_degeneracy
 from ephforge.model.transform import statistics_of
 from ephforge.train import loop
 from ephforge.train.batches import cut, stack_blocks
-from ephforge.train.loop import (
-    BUDGETS,
-    VALIDATED_BUDGETS,
-    batch_errors,
-    compression,
-    draw_task,
-    make_trainer,
-    refinement,
-    train,
-)
+from ephforge.train.codes import coded
+from ephforge.train.loop import batch_errors, draw_task, has_hidden, make_trainer, slim, train
 
 OPTIONS = {
     "seed": 0,
@@ -33,8 +28,9 @@ OPTIONS = {
 }
 BLOCKS = [make_block("cscl", i, bands=2, **SMALL) for i in range(4)]
 STATISTICS = statistics_of(BLOCKS)
-NO_EXTRA = np.zeros(4)
-CLASSES = stack_blocks(BLOCKS, STATISTICS, (1, 1, 1))
+STEPS = (0.05, 0.3)
+CODES = [coded(b, STATISTICS, np.array(STEPS), np.random.default_rng(0)) for b in BLOCKS]
+CLASSES = stack_blocks(BLOCKS, CODES, STATISTICS, (1, 1, 1))
 (BATCH,) = cut(CLASSES, 4)
 
 
@@ -42,9 +38,15 @@ def _keeping(rows):
     return lambda _, row: rows.append(row)
 
 
-def errors(weights_network, batch, task):
-    graph, weights = nnx.split(weights_network)
-    return np.asarray(batch_errors(graph, weights, batch, task))
+def errors(network, batch, code_i):
+    graph, weights = nnx.split(network)
+    return np.asarray(batch_errors(graph, weights, batch, code_i))
+
+
+def tasks():
+    """Every code of the batch, and its refinement."""
+    codes = [(BATCH, np.full(4, code)) for code in range(len(STEPS))]
+    return [*codes, (slim(BATCH), None)]
 
 
 @pytest.fixture(scope="module")
@@ -59,44 +61,49 @@ def trained():
 
 def test_training_lowers_the_error_of_both_tasks(trained):
     trainer, state, rows = trained
-    tasks = compression(BATCH, np.full(4, 0.01), NO_EXTRA), refinement(BATCH)
-    for task in tasks:
-        before = batch_errors(trainer.graph, trainer.start.weights, BATCH, task)
-        after = batch_errors(trainer.graph, state.weights, BATCH, task)
+    for task in tasks():
+        before = batch_errors(trainer.graph, trainer.start.weights, *task)
+        after = batch_errors(trainer.graph, state.weights, *task)
         assert np.mean(np.log(after)) < np.mean(np.log(before)) - 0.005
-    assert [row["step"] for row in rows][-2:] == [15, 30]
-    names = {f"validation_{budget}" for budget in VALIDATED_BUDGETS}
+    assert [row["step"] for row in rows] == [0, 15, 30]
+    names = {f"validation_{step}" for step in STEPS}
     assert rows[-1].keys() == names | {"step", "train", "validation_refined", "validation"}
     score = np.exp(np.mean(np.log([rows[-1][name] for name in names])))
     assert rows[-1]["validation"] == pytest.approx(score, rel=1e-6)
     assert {leaf.dtype for leaf in jax.tree.leaves(state.weights)} == {jnp.dtype("float32")}
 
 
-def test_compression_error_is_that_of_the_codec():
+def test_a_material_is_decoded_from_the_code_that_is_drawn():
+    network = small_network(2, 6, trained=True)
+    apart = np.stack([errors(network, BATCH, np.full(4, code)) for code in range(len(STEPS))])
+    code_i = np.array([1, 0, 0, 1])
+    mixed_i = errors(network, BATCH, code_i)
+    np.testing.assert_allclose(mixed_i, apart[code_i, np.arange(4)], rtol=1e-5)
+    assert np.all(np.abs(apart[0] - apart[1]) > 1e-4)
+
+
+def test_decoding_error_is_that_of_the_codec():
+    """The step of a code, the integers of which come from its bytes."""
     codec = small_codec(STATISTICS, trained=True)
-    plans = [codec._plan(block, 0.02) for block in BLOCKS]
-    n_kept, n_extra = np.array(plans, dtype=np.int32).T
-    task = compression(BATCH, np.ones(4), NO_EXTRA)._replace(n_kept=n_kept, n_extra=n_extra)
-    found_i = errors(codec.network, BATCH, task)
-    for block, found in zip(BLOCKS, found_i, strict=True):
-        rebuilt = codec.compress(block, 0.02)[..., block.orbits.orbit_kq]
-        grid = block.g[..., block.orbits.orbit_kq]
-        assert found == pytest.approx(
-            np.linalg.norm(rebuilt - grid) / np.linalg.norm(grid), rel=2e-3
-        )
-
-
-def test_a_budget_is_never_exceeded():
-    budget_i, share_i = np.array([5e-4, 1e-3, 3e-3, 2e-2]), np.array([0.5, 0.0, 0.25, 0.5])
-    task = compression(BATCH, budget_i, share_i)
-    paid_i = task.n_kept + 2 * task.n_extra
-    assert np.all(paid_i <= budget_i * BATCH.full_i)
-    assert np.all(paid_i > budget_i * BATCH.full_i - 3)
+    codes = [codec.encode(block, 600) for block in BLOCKS]
+    for block, code in zip(BLOCKS, codes, strict=True):
+        bands, modes = len(block.g), block.g.shape[2]
+        shapes = tuple(t.shape for t in no_degeneracy(block.orbits, bands, modes))
+        header = read_header(Reader(code.data), shapes, codec.shares)
+        step = step_value(header.step)
+        scale = scale_of(block) / scale_value(header.scale)
+        again = [coded(block, STATISTICS, np.array([step * scale]), np.random.default_rng(0))]
+        # the code is of |g| over its rounded scale, training's of |g| over the very scale
+        (batch,) = cut(stack_blocks([block], again, STATISTICS, (1, 1, 1)), 1)
+        found = errors(codec.network, batch, np.zeros(1, int))
+        rebuilt, grid = (g[..., block.orbits.orbit_kq] for g in (code.g, block.g))
+        expected = np.linalg.norm(rebuilt - grid) / np.linalg.norm(grid)
+        assert found[0] == pytest.approx(expected, rel=0.1)
 
 
 def test_refinement_error_is_that_of_the_codec_on_hidden_orbits():
     codec = small_codec(STATISTICS, trained=True)
-    found_i = errors(codec.network, BATCH, refinement(BATCH))
+    found_i = errors(codec.network, slim(BATCH), None)
     for block, given_o, found in zip(BLOCKS, BATCH.coarse_io, found_i, strict=True):
         hidden_kq = ~given_o[block.orbits.orbit_kq]
         rebuilt = codec.refine(block, given_o)[..., block.orbits.orbit_kq][..., hidden_kq]
@@ -108,18 +115,17 @@ def test_refinement_error_is_that_of_the_codec_on_hidden_orbits():
 
 def test_tasks_follow_the_options():
     rngs = [np.random.default_rng(i) for i in range(200)]
-    tasks = [draw_task(CLASSES, OPTIONS, rng)[1] for rng in rngs]
-    refinements = [bool(np.all(task.is_refinement)) for task in tasks]
-    assert 0.15 < np.mean(refinements) < 0.35
-    paid = [t.n_kept + 2 * t.n_extra for t, r in zip(tasks, refinements, strict=True) if not r]
-    share = np.concatenate(paid) / BATCH.full_i[0]
-    assert BUDGETS[1] / 1.5 < share.max() <= BUDGETS[1]
-    mean = (BUDGETS[1] - BUDGETS[0]) / np.log(BUDGETS[1] / BUDGETS[0])  # log-uniform
-    assert 0.7 * mean < share.mean() < 1.2 * mean
-    complete = stack_blocks(BLOCKS, STATISTICS, SMALL["q_mesh"])  # nothing is hidden
+    drawn = [draw_task(CLASSES, OPTIONS, rng)[1] for rng in rngs]
+    assert 0.15 < np.mean([code_i is None for code_i in drawn]) < 0.35
+    codes = np.concatenate([code_i for code_i in drawn if code_i is not None])
+    assert set(codes) == {0, 1}
+    assert 0.4 < codes.mean() < 0.6
+    complete = stack_blocks(BLOCKS, CODES, STATISTICS, SMALL["q_mesh"])  # nothing is hidden
     always = OPTIONS | {"masked_fraction": 1.0}
     for i in range(5):
-        assert not np.any(draw_task(complete, always, np.random.default_rng(i))[1].is_refinement)
+        batch, code_i = draw_task(complete, always, np.random.default_rng(i))
+        assert not has_hidden(batch)
+        assert code_i is not None
 
 
 def test_best_weights_are_kept_when_later_ones_are_worse(monkeypatch):
@@ -133,8 +139,7 @@ def test_best_weights_are_kept_when_later_ones_are_worse(monkeypatch):
     )
     scores = [row["validation"] for row in rows]
     assert scores[-1] > 2 * min(scores)
-    task = [compression(BATCH, np.full(4, b), NO_EXTRA) for b in VALIDATED_BUDGETS]
-    found = [np.mean(trainer.evaluate(state.best, BATCH, t)) for t in task]
+    found = [np.mean(trainer.evaluate(state.best, *task)) for task in tasks()[:-1]]
     assert np.exp(np.mean(np.log(found))) == pytest.approx(min(scores), rel=1e-4)
 
 
@@ -150,12 +155,12 @@ def test_without_validation_the_last_average_counts():
 
 def test_a_double_precision_network_is_refused():
     network = small_network(2, 6)
-    network.encoder.enter.bias = nnx.Param(jnp.zeros(8, jnp.float64))
+    network.decoder.enter.bias = nnx.Param(jnp.zeros(8, jnp.float64))
     with pytest.raises(TypeError, match="float64"):
         make_trainer(network, OPTIONS)
 
 
 def test_a_double_precision_batch_is_refused():
-    batch = BATCH._replace(g_iox=BATCH.g_iox.astype(float))
+    batch = BATCH._replace(first_siox=BATCH.first_siox.astype(float))
     with pytest.raises(TypeError, match="float64"):
-        errors(small_network(2, 6), batch, compression(batch, np.full(4, 0.01), NO_EXTRA))
+        errors(small_network(2, 6), batch, np.zeros(4, int))

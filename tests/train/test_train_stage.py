@@ -19,6 +19,8 @@ OPTIONS = {
     "seed": 1,
     "features": 8,
     "layers": 1,
+    "codes": 1,
+    "prior_steps": 5,
     "steps": 6,
     "batch_size": 2,
     "learning_rate": 0.01,
@@ -128,7 +130,7 @@ def test_files_of_a_run(unbroken, folder):
     contents, history = unbroken
     columns = history["columns"]
     assert columns["step"][-2:] == [3, 6]
-    assert {"train", "validation", "validation_0.001", "validation_refined"} <= columns.keys()
+    assert {"train", "validation", "validation_0.03", "validation_refined"} <= columns.keys()
     assert len({len(values) for values in columns.values()}) == 1
     assert np.isfinite([e for values in columns.values() for e in values if e is not None]).all()
     assert history["materials"] == {"train": 3, "validation": 1}
@@ -137,8 +139,12 @@ def test_files_of_a_run(unbroken, folder):
     assert contents.attributes["stage"] == "train"
     assert contents.attributes["options"] == OPTIONS
     assert all(np.isfinite(array).all() for array in contents.variables.values())
-    block = MATERIALS[-1][0]
-    assert np.isfinite(load_codec(folder / "autoencoder.nc").compress(block, 0.02)).all()
+    assert history["prior_bits"] > 0
+    block, codec = MATERIALS[-1][0], load_codec(folder / "autoencoder.nc")
+    code = codec.encode(block, 300)
+    assert np.linalg.norm(code.g - block.g) < 0.9 * np.linalg.norm(block.g)
+    np.testing.assert_array_equal(codec.decode(code.data, block), code.g)
+    assert 0 < min(codec.shares) <= max(codec.shares) < 1
 
 
 @pytest.mark.parametrize("step", [2, 3])

@@ -1,6 +1,9 @@
-"""The linear path of the autoencoder, fitted in seconds: what its training starts from."""
+"""The autoencoder as its training starts, fitted in seconds: the transform without convolutions.
 
-from dataclasses import replace
+Its integers are coded by their expected sizes alone, so that two fits differ by their transforms.
+"""
+
+import math
 
 from flax import nnx
 
@@ -8,9 +11,12 @@ from ephforge.baselines.measure import relative_error
 from ephforge.core.blocks import Block, on_grid
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
+from ephforge.model.degeneracy import shares_of_ends
+from ephforge.model.prior import untrained_prior
 from ephforge.model.transform import class_of, statistics_of
 
-_SMALLEST = (8, 1)  # features and layers of convolutions that are silent before training
+BITS = 32  # of a number of the full grid
+_SMALLEST = (4, 1)  # features and layers of convolutions that are silent before training
 
 Errors = dict[str, dict[str, float]]  # material -> budget -> relative error
 
@@ -29,16 +35,16 @@ def errors(training: list[Block], targets: list[Block], budgets: list[float]) ->
 
     The codec is as wide as the widest of training and targets, and so takes all of them.
     """
-    bands = max(len(block.g) for block in [*training, *targets])
-    modes = max(block.g.shape[2] for block in [*training, *targets])
-    statistics = replace(statistics_of(training), bands=bands, modes=modes)
-    codec = Codec(Autoencoder(Shape(bands, modes, *_SMALLEST), nnx.Rngs(0)), statistics)
+    network = Autoencoder(Shape(*_SMALLEST), nnx.Rngs(0))
+    shares = shares_of_ends(training)
+    codec = Codec(network, statistics_of(training), untrained_prior(), shares)
     return {block.name: _of_one(codec, block, budgets) for block in targets}
 
 
 def _of_one(codec: Codec, block: Block, budgets: list[float]) -> dict[str, float]:
-    found = {}
-    for budget in budgets:
-        rebuilt = codec.compress(block, budget)[..., block.orbits.orbit_kq]
-        found[f"{budget:g}"] = relative_error(rebuilt, on_grid(block).astype(float))
-    return found
+    """A budget is a share of the full grid in numbers of 32 bits."""
+    grid = on_grid(block).astype(float)
+    bits = [math.floor(budget * BITS * grid.size) for budget in budgets]
+    rebuilt = [code.g[..., block.orbits.orbit_kq] for code in codec.encode_all(block, bits)]
+    names = [f"{budget:g}" for budget in budgets]
+    return {n: relative_error(g, grid) for n, g in zip(names, rebuilt, strict=True)}

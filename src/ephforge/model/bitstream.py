@@ -1,8 +1,8 @@
 """The bytes of a code: range coding of scale, step, degeneracies and integers.
 
 Everything a decoder needs besides the geometry of the block and the trained autoencoder.  The
-range coder is that of the library constriction; its words are cut to the fewest bytes that still
-decode to the same.
+range coder is that of the library constriction.  A code is a binary fraction, and all fractions
+of an interval decode to the same symbols: written is the one of fewest bytes.
 """
 
 from typing import NamedTuple
@@ -77,35 +77,56 @@ class Writer:
             self.number(int(n < 0), 2)
 
     def bytes(self) -> bytes:
-        """All bytes, those at the end that are zero left out."""
-        return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+        """The fewest bytes that, with zeros after them, decode to what was written."""
+        position, (lower, width) = self.coder.pos()  # words before, and the state of 64 bits
+        n_bytes = 4 * position + 8
+        found = self.coder.get_compressed().astype(">u4").tobytes().ljust(n_bytes, b"\0")
+        inside = int.from_bytes(found, "big")
+        start = inside - (inside - lower) % 2**64  # of the interval, whose end is start + width
+        for length in range(n_bytes):
+            unit = 256 ** (n_bytes - length)
+            multiple = -(-start // unit)
+            if multiple * unit < start + width:
+                return multiple.to_bytes(length, "big")
+        return found
 
 
 class Reader:
-    """Inverse of `Writer`; past the end of the bytes it reads zeros."""
+    """Inverse of `Writer`; past the end of the bytes it reads zeros.
+
+    Each method raises EphforgeError where no symbol has the bytes that stand there.
+    """
 
     def __init__(self, data: bytes):
         padded = data + b"\0" * (-len(data) % 4 + 8)
-        words = np.frombuffer(padded, "<u4").astype(np.uint32)
+        words = np.frombuffer(padded, ">u4").astype(np.uint32)
         self.coder = constriction.stream.queue.RangeDecoder(words)
 
     def number(self, count: int) -> int:
-        return int(self.coder.decode(_MODEL.Uniform(count))) if count > 1 else 0
+        return int(self._decoded(_MODEL.Uniform(count))) if count > 1 else 0
 
     def flags(self, share: np.ndarray) -> np.ndarray:
         if not share.size:
             return np.zeros(share.shape, bool)
-        found = self.coder.decode(_MODEL.Bernoulli(perfect=False), np.float32(share.ravel()))
+        found = self._decoded(_MODEL.Bernoulli(perfect=False), np.float32(share.ravel()))
         return found.astype(bool).reshape(share.shape)
 
     def integers(self, probability_en: np.ndarray) -> Int[np.ndarray, " e"]:
-        symbol_e = self.coder.decode(_MODEL.Categorical(perfect=False), probability_en)
+        symbol_e = self._decoded(_MODEL.Categorical(perfect=False), probability_en)
         n_e = symbol_e.astype(np.int64) - LARGEST
         for e in np.flatnonzero(symbol_e == 2 * LARGEST + 1):
             length = self.number(_LONGEST) + 1
             excess = (1 << (length - 1)) + self.number(1 << (length - 1))
             n_e[e] = (LARGEST + excess) * (1 - 2 * self.number(2))
         return n_e
+
+    def _decoded(self, *arguments):
+        try:
+            return self.coder.decode(*arguments)
+        except AssertionError as error:  # so the library says that no symbol fits
+            raise EphforgeError(
+                "code: its bytes stand for nothing; it is damaged or of another autoencoder"
+            ) from error
 
 
 def write_header(writer: Writer, header: Header, shares: tuple[np.ndarray, np.ndarray]) -> None:

@@ -192,6 +192,7 @@ class _Coder:
         self.tried: dict[int, tuple[np.ndarray, bytes]] = {}
 
     def within(self, bits: int) -> Code:
+        """Bisection: sizes rise with the number but for a few bytes; what is taken was tried."""
         low, high = -1, STEPS - 1  # low fits (no code at all does), above high nothing is tried
         while low < high:
             middle = (low + high + 1) // 2
@@ -199,9 +200,9 @@ class _Coder:
                 low = middle
             else:
                 high = middle - 1
-        if low < 0 or not np.any(self.y_xo):
+        n_e, data = self._code(low) if low >= 0 else (None, b"")
+        if not data or not np.any(self.y_xo):
             return Code(b"", np.zeros(self.block.g.shape))
-        n_e, data = self._code(low)
         g = self.codec._synthesise(self.block, self.dictionary, n_e, step_value(low))
         return Code(data, scale_value(self.scale) * g)
 

@@ -20,6 +20,7 @@ from ephforge.core.blocks import Block
 from ephforge.core.kpoints import sum_index
 from ephforge.core.symmetry import Orbits
 
+BUCKETS = 8  # of stars by their size
 TOLERANCE = 1e-4  # eV; the default of coupling.degeneracy
 
 
@@ -79,6 +80,21 @@ def star_sizes(orbits: Orbits) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, "
 def bucket_of(size_s: Int[np.ndarray, " s"], count: int) -> Int[np.ndarray, " s"]:
     """Number of the class of stars of about that many points, below count."""
     return np.minimum(np.log2(size_s).astype(int), count - 1)
+
+
+def shares_of_ends(blocks: list[Block]) -> Float[np.ndarray, "2 b"]:
+    """Share of group ends among neighbouring bands and modes, by the size of the star.
+
+    One more of either kind keeps it off 0 and 1.
+    """
+    ends_tb, all_tb = np.ones((2, BUCKETS)), np.full((2, BUCKETS), 2.0)
+    for block in blocks:
+        found = zip(pattern_of(block), star_sizes(block.orbits), strict=True)
+        for t, (ends, size_s) in enumerate(found):
+            bucket_s = bucket_of(size_s, BUCKETS)
+            ends_tb[t] += np.bincount(bucket_s, ends.sum(axis=1), BUCKETS)
+            all_tb[t] += np.bincount(bucket_s, minlength=BUCKETS) * ends.shape[1]
+    return ends_tb / all_tb
 
 
 def summary(pattern: Pattern) -> Float[np.ndarray, " f"]:

@@ -21,6 +21,7 @@ from ephforge.model.sparse import Dictionary
 FIRST_LEVEL = 16  # coefficients
 N_FEATURES = 13
 LARGEST = 24  # integers beyond +-LARGEST are coded as such, and their size after them
+UNTRAINED = (-0.3, 1.0, 0.0)  # outputs of no network: a little narrow, and heavy tails
 _CLIP = 8.0  # of a size in units of the expected one
 _TYPICAL = 0.7  # mean of it, of which nothing is known
 _RANGE = 2.0  # reach of the near averages, rows or columns
@@ -67,6 +68,12 @@ class Prior:
         return np.float32(np.maximum(np.rint(together * _ROUNDED), 1) / _ROUNDED)
 
 
+def untrained_prior() -> Prior:
+    """Knows the expected sizes of the integers and nothing else."""
+    layer = np.zeros((N_FEATURES, len(UNTRAINED))), np.array(UNTRAINED)
+    return Prior(np.zeros(N_FEATURES), np.ones(N_FEATURES), [layer])
+
+
 def _beyond(n: np.ndarray, width_e: np.ndarray) -> Float[np.ndarray, "e n"]:
     """Probability that |x| > n - 1/2 under a Laplace distribution."""
     return np.exp(-np.maximum(n - 0.5, 0) / np.maximum(width_e, 1e-3)[:, None])
@@ -85,7 +92,7 @@ def features(
     step: float,
     level_e: Int[np.ndarray, " e"],
     level: int,
-) -> tuple[Float[np.ndarray, "e f"], Bool[np.ndarray, " e"]]:
+) -> tuple[Float[np.ndarray, "a f"], Bool[np.ndarray, " e"]]:
     """What is known of the coefficients of a level from those before it, and which they are."""
     size_e = dictionary.size_e
     trust_e = (level_e < level) * np.minimum(1.0, size_e / step)

@@ -8,12 +8,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ephforge.model.prior import Prior
+from ephforge.model.prior import UNTRAINED, Prior
 
 HIDDEN = 40
 BATCH = 8192
 RATE = 3e-3
-_START = (-0.3, 1.0, 0.0)  # outputs before training: a little narrower, and heavy tails
 
 
 def fit_prior(examples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], steps: int, seed: int):
@@ -54,7 +53,7 @@ def _initial(n_in: int, seed: int):
         (draw(key, size, jnp.float32), zeros(size[1]))
         for key, size in zip(keys, sizes, strict=True)
     ]
-    return [*hidden, (zeros((HIDDEN, len(_START))), jnp.array(_START, jnp.float32))]
+    return [*hidden, (zeros((HIDDEN, len(UNTRAINED))), jnp.array(UNTRAINED, jnp.float32))]
 
 
 def _bits(

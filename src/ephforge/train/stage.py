@@ -22,18 +22,18 @@ from ephforge.core.rng import generator
 from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
-from ephforge.model.degeneracy import bucket_of, pattern_of, star_sizes
+from ephforge.model.degeneracy import shares_of_ends
+from ephforge.model.prior import Prior
 from ephforge.model.storage import codec_variables
 from ephforge.model.transform import Statistics, statistics_of
 from ephforge.train.batches import stack_blocks
 from ephforge.train.codes import STEPS, Coded, coded, cross_statistics
-from ephforge.train.loop import State, make_trainer, train
+from ephforge.train.loop import State, Trainer, make_trainer, train
 from ephforge.train.prior import fit_prior
 
 log = logging.getLogger(__name__)
 
 VALIDATED_STEPS = (0.03, 0.1, 0.3)  # of the codes that weights are chosen by
-BUCKETS = 8  # of stars by their size
 KEPT = 2  # checkpoints: the last, and the one before for the case that the last is broken
 
 
@@ -63,21 +63,35 @@ def run(
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
-    shape = Shape(options["features"], options["layers"])
-    network = Autoencoder(shape, nnx.Rngs(options["seed"]))
-    trainer = make_trainer(network, options)
     codes = [_codes(training, statistics, options), _validated(validation, statistics, options)]
-    examples = [code.examples for found in codes[0] for code in found]
-    prior, bits = fit_prior(examples, options["prior_steps"], options["seed"])
-    log.info("prior: %d examples, %s bits each", sum(len(e[2]) for e in examples), bits)
+    prior, bits = _fitted(codes[0], options)
     classes = [
         stack_blocks(blocks, found, statistics, tuple(coarse_q_mesh))
         for blocks, found in zip((training, validation), codes, strict=True)
     ]
-    del codes, examples
-
+    del codes
+    shape = Shape(options["features"], options["layers"])
+    network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     run_id = _fingerprint(provenance, dataset, coarse_q_mesh)
     folder = Path(checkpoints).resolve() / run_id
+    state, record = _trained(make_trainer(network, options), classes, options, folder, started)
+
+    nnx.update(network, state.best)
+    facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
+    facts["wall_seconds"] = record["wall_seconds"]
+    codec = Codec(network, statistics, prior, shares_of_ends(training))
+    weights, attributes, groups = codec_variables(codec)
+    write(autoencoder, "train", weights, facts | attributes, groups)
+    columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
+    counts = {"train": len(training), "validation": len(validation)}
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
+    found = {"columns": columns, "materials": counts, "weights": parameters, "prior_bits": bits}
+    write_record(history, facts | found)
+    shutil.rmtree(folder)
+
+
+def _trained(trainer: Trainer, classes, options: dict, folder: Path, started: float):
+    """Last state and the record of the whole run, its killed parts included."""
     state, record = _resume(folder, trainer.start)
     before = record["wall_seconds"]
     manager = ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(max_to_keep=KEPT))
@@ -96,18 +110,15 @@ def run(
     bar.close()
     manager.wait_until_finished()
     manager.close()
-    nnx.update(network, state.best)
-    facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
-    facts["wall_seconds"] = record["wall_seconds"]
-    codec = Codec(network, statistics, prior, _shares(training))
-    weights, attributes, groups = codec_variables(codec)
-    write(autoencoder, "train", weights, facts | attributes, groups)
-    columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
-    counts = {"train": len(training), "validation": len(validation)}
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
-    found = {"columns": columns, "materials": counts, "weights": parameters, "prior_bits": bits}
-    write_record(history, facts | found)
-    shutil.rmtree(folder)
+    return state, record
+
+
+def _fitted(codes: list[list[Coded]], options: dict) -> tuple[Prior, float | None]:
+    """The prior of all codes of the training split, and the bits that an integer costs."""
+    examples = [code.examples for found in codes for code in found]
+    prior, bits = fit_prior(examples, options["prior_steps"], options["seed"])
+    log.info("prior: %d examples, %s bits each", sum(len(e[2]) for e in examples), bits)
+    return prior, bits
 
 
 def _codes(blocks: list[Block], whole: Statistics, options: dict) -> list[list[Coded]]:
@@ -127,18 +138,6 @@ def _validated(blocks: list[Block], whole: Statistics, options: dict) -> list[li
     """Codes of the validation split, all at the same steps."""
     rng = np.random.default_rng(options["seed"])
     return [coded(block, whole, np.array(VALIDATED_STEPS), rng) for block in blocks]
-
-
-def _shares(blocks: list[Block]) -> np.ndarray:
-    """Codec.share_tb of the training split; one more of either kind keeps it off 0 and 1."""
-    ends_tb, all_tb = np.ones((2, BUCKETS)), np.full((2, BUCKETS), 2.0)
-    for block in blocks:
-        found = zip(pattern_of(block), star_sizes(block.orbits), strict=True)
-        for t, (ends, size_s) in enumerate(found):
-            bucket_s = bucket_of(size_s, BUCKETS)
-            ends_tb[t] += np.bincount(bucket_s, ends.sum(axis=1), BUCKETS)
-            all_tb[t] += np.bincount(bucket_s, minlength=BUCKETS) * ends.shape[1]
-    return ends_tb / all_tb
 
 
 def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
