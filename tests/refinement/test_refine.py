@@ -141,6 +141,20 @@ def test_nothing_changes_at_the_coarse_q_and_g_is_hermitian_off_the_mesh(name, m
     assert mismatch(coarse.as_run_on(model, K, COARSE)) > 1e-3  # EPW's choice
 
 
+def test_g_is_hermitian_where_the_fine_mesh_does_not_divide_that_of_k():
+    model, fine = shipped("si_2"), (8, 2, 2)
+    refined = refine.refine(model, (K, COARSE), fine, METHODS["split"])
+    assert mismatch(refined) < 1e-4
+    # what the mesh gives is kept to the Hermiticity of the run
+    on, true = mesh_points(fine), couplings(model, K, COARSE, fine, METHODS["split"])
+    apart = np.linalg.norm(coarse.at_points(refined, K, on) - true)
+    assert apart < 1e-2 * np.linalg.norm(true)
+    kept = coarse.points_of(COARSE, fine)
+    np.testing.assert_allclose(
+        coarse.at_points(refined, K, on)[kept], true[kept], atol=1e-4 * np.abs(true).max()
+    )
+
+
 def mismatch(model):
     """Relative difference of <a,k+q|dV(q)|b,k> and <b,k|dV(-q)|a,k+q>*, any k and q."""
     k = np.array([[0.07, -0.22, 0.4], [0.3, 0.11, -0.09]])

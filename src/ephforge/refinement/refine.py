@@ -117,7 +117,27 @@ def refine(model: Model, meshes: tuple[Mesh, Mesh], fine: Mesh, method: Method) 
         force_constants=force_constants(model, coarse, method.lattice * unit),
     )
     short = with_field(g_qscrab, -field(found, mesh_points(fine)))
-    return replace(found, coupling=in_cells(found, to_cells(short, fine), k_mesh, fine))
+    coupling = in_cells(found, to_cells(short, fine), k_mesh, fine)
+    if any(k % q for k, q in zip(k_mesh, fine, strict=True)):
+        # equally near Re are one cell of the k mesh, but their partners Rp - Re are not one of q's
+        coupling = hermitian(coupling)
+    return replace(found, coupling=coupling)
+
+
+def hermitian(coupling: WannierCoupling) -> WannierCoupling:
+    """Mean of g[Rp, Re, a, b] and conj g[Rp - Re, -Re, b, a], where both are in the list."""
+    phonon = {tuple(cell): i for i, cell in enumerate(coupling.phonon_cells.tolist())}
+    electron = {tuple(cell): i for i, cell in enumerate(coupling.electron_cells.tolist())}
+    found = coupling.g.copy()
+    for r, cell_3 in enumerate(coupling.electron_cells):
+        moved_p3 = (coupling.phonon_cells - cell_3).tolist()
+        partner_p = np.array([phonon.get(tuple(cell), -1) for cell in moved_p3])
+        is_there_p = partner_p >= 0
+        opposite = electron.get(tuple((-cell_3).tolist()))
+        if opposite is not None:
+            other = coupling.g[partner_p[is_there_p]][:, :, :, opposite].conj().swapaxes(-1, -2)
+            found[is_there_p, :, :, r] = (found[is_there_p, :, :, r] + other) / 2
+    return replace(coupling, g=found)
 
 
 def in_cells(
