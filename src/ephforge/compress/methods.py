@@ -12,6 +12,7 @@ from ephforge.baselines.scientific import sz3, zfp
 from ephforge.baselines.svd import svd, svd_irreducible_q, svd_joint
 from ephforge.baselines.tucker import tucker
 from ephforge.core.blocks import Block, on_grid
+from ephforge.core.errors import EphforgeError
 from ephforge.model.codec import Codec
 
 # method -> what it is; all of them quantise and use an entropy coder
@@ -78,8 +79,14 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
 
 
 def _learned(block: Block, allowed: list[int], codec: Codec) -> tuple[Trial, Trial]:
-    """Codes of the autoencoder, and what its linear part makes of the same bytes."""
-    codes = codec.encode_all(block, allowed)
+    """Codes of the autoencoder, and what its linear part makes of the same bytes.
+
+    A codec may refuse a block; then its reason stands for both.
+    """
+    try:
+        codes = codec.encode_all(block, allowed)
+    except EphforgeError as error:
+        return Trial(None, str(error)), Trial(None, str(error))
     silent = codec.linear_part
     found = []
     for blocks in ([c.g for c in codes], [silent.decode(c.data, block) for c in codes]):
