@@ -29,16 +29,16 @@ STEP = np.float32(0.1)
 def decoded(network, block, first_ox=None, step=STEP):
     """What the network makes of a block, or of another first guess, at one step."""
     first_ox = channels_of(block, 3, 6) if first_ox is None else first_ox
-    return network.decode(
-        jnp.asarray(first_ox), is_real_channel(block, 3, 6), jnp.asarray(step), geometry_of(block)
-    )
+    arguments = (first_ox, is_real_channel(block, 3, 6), step, geometry_of(block))
+    return network.decode(*jax.tree.map(jnp.asarray, arguments))
 
 
 def refined(network, block, given_o, g_ox=None):
     g_ox = channels_of(block, 3, 6) if g_ox is None else g_ox
     guess_oo = guess_of(block, STATISTICS, given_o)
     real_x = is_real_channel(block, 3, 6)
-    return network.refine(jnp.asarray(g_ox), real_x, given_o, guess_oo, geometry_of(block))
+    arguments = (g_ox, real_x, given_o, guess_oo, geometry_of(block))
+    return network.refine(*jax.tree.map(jnp.asarray, arguments))
 
 
 def some_orbits(block):
@@ -126,7 +126,8 @@ def test_gradients_are_finite_and_reach_the_weights(network, is_refinement):
             if is_refinement
             else decoded(merged, block, 0.9 * g_ox + 0.1)
         )
-        return jnp.log(relative_error(found_ox, g_ox, geometry_of(block).weight_o))
+        weight_o = jnp.asarray(geometry_of(block).weight_o)
+        return jnp.log(relative_error(found_ox, jnp.asarray(g_ox), weight_o))
 
     gradients = jax.tree.map(np.asarray, nnx.to_pure_dict(jax.grad(loss)(weights)))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
