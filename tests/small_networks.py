@@ -11,9 +11,9 @@ from ephforge.model.prior import N_FEATURES, Prior, untrained_prior
 SMALL = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
 
-def small_network(bands, modes, seed=0, trained=False) -> Autoencoder:
-    """A network of the sizes; `trained` makes its last layers, zero at first, random."""
-    network = Autoencoder(Shape(bands, modes, features=8, layers=1), nnx.Rngs(seed))
+def small_network(seed=0, trained=False) -> Autoencoder:
+    """A small network; `trained` makes its last layers, zero at first, random."""
+    network = Autoencoder(Shape(features=4, layers=1), nnx.Rngs(seed))
     if trained:
         random = np.random.default_rng(seed)
         weights = jax.tree.map(
@@ -35,5 +35,5 @@ def small_prior(seed=0, trained=False) -> Prior:
 
 
 def small_codec(statistics, seed=0, trained=False) -> Codec:
-    network = small_network(statistics.bands, statistics.modes, seed, trained)
-    return Codec(network, statistics, small_prior(seed, trained), (0.7, 0.6))
+    share_tb = np.array([[0.4, 0.6, 0.8], [0.3, 0.5, 0.9]])
+    return Codec(small_network(seed, trained), statistics, small_prior(seed, trained), share_tb)

@@ -17,7 +17,7 @@ from ephforge.train import stage
 
 OPTIONS = {
     "seed": 1,
-    "features": 8,
+    "features": 4,
     "layers": 1,
     "codes": 1,
     "prior_steps": 5,

@@ -31,6 +31,7 @@ SMOOTHNESS = 0.9  # of the prior field; below 1
 FEWEST = 8  # materials that components are taken from
 MOST_COMPONENTS = 256
 LARGEST_NUMBERS = 1_500_000  # of the components of one class and set of channels
+TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 RIDGE = 1e-3  # of the mean square norm
 JITTER = 1e-4  # share of the mean variance added to the diagonal when unseen orbits are guessed
 
@@ -247,17 +248,30 @@ def _orbit_moment(blocks: list[Block], example: Block | None = None):
     return (moment + exchanged) / 2
 
 
-def _eigenvectors(moment):
-    value, vector = np.linalg.eigh(moment)
-    return np.maximum(value[::-1], 0), vector[:, ::-1]
+def _eigenvectors(moment, part=None):
+    """Eigenvectors, largest value first, the same on whatever machine.
+
+    Values that coincide are told apart by a small ramp, the sign is that of a sum over the
+    vector with weights that no symmetry knows.
+
+    Args:
+      part: columns that the moment is taken in, orthonormal; None for all of its own space.
+    """
+    part = np.eye(len(moment)) if part is None else part
+    n = len(part)
+    ramp = TIES * np.trace(moment) / max(n, 1) * np.arange(n) / max(n, 1)
+    inside = part.T @ moment @ part
+    rotation = np.linalg.eigh(inside + part.T @ (ramp[:, None] * part))[1][:, ::-1]
+    vector = part @ rotation
+    sign = np.where(np.cos(np.arange(n) + 0.5) @ vector < 0, -1.0, 1.0)
+    value = np.einsum("ij,ik,kj->j", rotation, inside, rotation, optimize=True)
+    return np.maximum(value, 0), vector * sign
 
 
 def _invariant_eigenvectors(moment_oo, exchange_oo, sign: int):
     """Eigenvectors of the moment within the even or odd functions on orbits."""
     value, vector = np.linalg.eigh((np.eye(len(exchange_oo)) + sign * exchange_oo) / 2)
-    part_oi = vector[:, value > 0.5]
-    value_i, rotation = _eigenvectors(part_oi.T @ moment_oo @ part_oi)
-    return value_i, part_oi @ rotation
+    return _eigenvectors(moment_oo, vector[:, value > 0.5])
 
 
 def _guess(moment_oo, given_o):
