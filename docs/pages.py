@@ -11,6 +11,8 @@ from pathlib import Path
 
 import typer.main
 from latex2mathml.converter import convert
+from markdown.extensions import Extension
+from markdown.inlinepatterns import InlineProcessor
 from mkdocs.structure.files import File
 from typer.cli import get_docs_for_click
 
@@ -36,6 +38,26 @@ MODULES = {
 _LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)\s]*)?\))")
 _BLOCK = re.compile(r"^```math\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"\$`(.+?)`\$")
+
+
+class _Bra(InlineProcessor):
+    """<m,0|dV|n,R> is a matrix element, no tag of HTML."""
+
+    def handleMatch(self, m, data):
+        inside = m[1].replace("\\|", "|")  # as tables have it
+        return f"&lt;{inside}&gt;", m.start(0), m.end(0)
+
+
+class _MatrixElements(Extension):
+    def extendMarkdown(self, md):
+        # after code (190), before escapes (180) and tags of HTML (90)
+        md.inlinePatterns.register(_Bra(r"<([a-z],[^<>]*)>", md), "matrix element", 185)
+
+
+def on_config(config):
+    """In pages and in docstrings."""
+    config.markdown_extensions.append(_MatrixElements())
+    return config
 
 
 def on_files(files, config):

@@ -103,6 +103,14 @@ def test_commands_options_and_formulas_are_on_their_pages(site):
     assert "```" not in concepts
 
 
+def test_matrix_elements_are_no_tags(site):
+    assert "&lt;a,0|b,R&gt;" in (site / "file_formats.html").read_text()
+    reference = (site / "reference.html").read_text()
+    assert "&lt;m, 0| dV / du_sc(Rp) |n, Re&gt;" in reference
+    for page in site.rglob("*.html"):
+        assert not re.search(r"<[a-z],", page.read_text()), page.name
+
+
 def test_the_readme_links_to_files_that_are_there():
     text = (ROOT / "README.md").read_text()
     links = re.findall(r"\]\(([^)#:]+)\)", text)
