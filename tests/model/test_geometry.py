@@ -3,15 +3,12 @@
 import dataclasses
 import itertools
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from material_blocks import STRUCTURES, make_block
 
 from ephforge.core.kpoints import mesh_indices, mesh_points
 from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
-from ephforge.model.autoencoder import ShellConvolution
 from ephforge.model.geometry import (
     HARMONIC_SHELLS,
     MOVE_CENTRES,
@@ -83,24 +80,6 @@ def test_moves_are_the_full_periodic_convolution(prototype, k_mesh, q_mesh):
     np.testing.assert_allclose(reduced_ro[:, orbits.orbit_kq], full_rkq, atol=1e-5)
     np.testing.assert_allclose(geometry.moves_roo.sum(-1), 1, rtol=1e-5)
     assert len(geometry.moves_roo) == N_MOVES
-
-
-def test_a_layer_is_the_sum_of_full_convolutions_and_channel_mixing():
-    """The same layer, evaluated on the whole grid of one material and then restricted."""
-    prototype, k_mesh, q_mesh = CASES[1]
-    block = make_block(prototype, k_mesh=k_mesh, q_mesh=q_mesh)
-    orbits = block.orbits
-    layer = ShellConvolution(2, 3, nnx.Rngs(0))
-    kernel_rij = np.asarray(layer.mix.kernel[...], float).reshape(N_MOVES + 1, 2, 3)
-    field_oi = np.random.default_rng(1).normal(size=(len(orbits.size_o), 2)).astype(np.float32)
-    expected_kqj = field_oi[orbits.orbit_kq] @ kernel_rij[0]
-    for i in range(2):
-        full_rkq = full_convolutions(
-            field_oi[orbits.orbit_kq, i], reciprocal_of(prototype), k_mesh, q_mesh
-        )
-        expected_kqj += np.einsum("rkq,rj->kqj", full_rkq, kernel_rij[1:, i])
-    found_oj = np.asarray(layer(jnp.asarray(field_oi), jnp.asarray(geometry_of(block).moves_roo)))
-    np.testing.assert_allclose(found_oj[orbits.orbit_kq], expected_kqj, atol=2e-5)
 
 
 def other_representatives(orbits: Orbits, seed: int) -> Orbits:
