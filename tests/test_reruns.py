@@ -93,7 +93,7 @@ CODE = {
     "coverage": {"coverage", "report"},
     "report": {"report"},
     "ablation": set(),
-    "observables": set(),
+    "observables": {"compress", "report"},
     "espresso": set(),
     "audit": set(),
     "bench": set(),
@@ -111,7 +111,8 @@ VERSIONS = {
     "optax": {"train", *AFTER_TRAIN},
     "orbax-checkpoint": {"train", *AFTER_TRAIN},
     "scikit-learn": {*TASKS, "report"},  # through the baselines
-    "matplotlib": {"report"},
+    "matplotlib": {"compress", "report"},  # through the observables
+    "constriction": {*TASKS, "report"} - {"latent"},
     "jinja2": {"report"},
     "snakemake": set(),
     "typer": set(),

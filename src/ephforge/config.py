@@ -321,10 +321,19 @@ class Compress(Section):
     """Compression against the classical methods."""
 
     budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.001, 0.003, 0.01, 0.03],
+        [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01],
         min_length=1,
-        description="stored numbers / numbers in the full grid",
+        description="stored bits / (32 x numbers in the full grid)",
     )
+    bounds: list[Positive] = Field(
+        [0.3, 0.1, 0.03, 0.01],
+        min_length=1,
+        description="errors that no element may exceed / root mean square of |g|",
+    )
+    broadening: float = Field(
+        0.5, gt=0, description="eV; of the deltas in lambda and linewidths of rebuilt |g|"
+    )
+    temperature: float = Field(300.0, gt=0, description="K; of the phonons in linewidths")
 
 
 class Classify(Section):

@@ -6,7 +6,7 @@ REAL_MATERIALS = expand(
 
 
 rule compress:
-    """Compression: the autoencoder and the classical methods at the same number budgets."""
+    """Compression: the autoencoder and the classical methods at the same bits."""
     input:
         rules.dataset.input.shards,  # where the dataset points to
         dataset=rules.dataset.output.dataset,
@@ -25,6 +25,9 @@ rule compress:
         runtime=lambda _, attempt: 60 * attempt,
     params:
         call="ephforge.compress.stage:run",
+        electrons={
+            name: metal["electrons"] for name, metal in config["observables"]["metals"].items()
+        },
         options=config["compress"],
         code=lambda _: code_version("compress"),
     script:

@@ -1,73 +1,83 @@
-"""Keep the symmetry orbits that carry most, drop the rest to a constant.
+"""The symmetry orbits themselves, quantised: no transform, the entropy coder does the rest.
 
-All channels compete for the same numbers.  An orbit and its hermitian partner are one entry.
+All channels compete for the same bits.  An orbit and its hermitian partner are one entry.  An entry
+that rounds to the background of its channel is what other codes call dropped: its position is
+paid for by the entropy coder.
 """
 
-import numpy as np
-from jaxtyping import Float
+from typing import NamedTuple
 
-from ephforge.baselines.measure import Code, largest_mixture
+import numpy as np
+from jaxtyping import Float, Int
+
+from ephforge.baselines import coder
+from ephforge.baselines.budget import Rebuilt, quantised
+from ephforge.baselines.measure import Code
 from ephforge.baselines.symmetric import hermitian_mean, orbit_mean, spread
 from ephforge.core.symmetry import Orbits
 
 
-def largest_orbits(
-    g_mnvkq: Float[np.ndarray, "m n v k q"], orbits: Orbits, counts: list[int], indexed: bool
-) -> list[Code]:
-    """The entries with the largest energy, multiplicity * (g - background)^2.
+class Entries(NamedTuple):
+    """Classes of (m, n, v, o) under hermiticity.
 
-    The background of what is not kept is zero, one number, or one number per channel,
-    whichever gives the smaller error.
-
-    Args:
-      indexed: True charges a number for the position of each entry; False gives positions
-        away for free, which no code can do: a bound, not a method.
+    Attributes:
+      entry_c: class of each of the flattened (m, n, v, o).
+      first_e: number of the first member of each class, in flattened (m, n, v, o).
+      weight_e: pairs (k, q), of both channels, that a class stands for.
+      channel_e, orbit_e: of the first member; channels are numbered without gaps.
     """
-    g_mnvo = hermitian_mean(orbit_mean(g_mnvkq, orbits), orbits)
-    entry_e, weight_e, value_e, channel_e = _entries(g_mnvo, orbits)
-    channel_e = np.unique(channel_e, return_inverse=True)[1]
-    price = 2 if indexed else 1
-    codes = []
-    for count in counts:
-        if count >= len(value_e):  # all of them, in order: no positions needed
-            codes.append(Code(spread(g_mnvo, orbits), len(value_e)))
-            continue
-        tried = []
-        for group_e in (None, np.zeros_like(channel_e), channel_e):
-            stored = 0 if group_e is None else int(group_e.max()) + 1
-            terms = (count - stored) // price
-            if terms < 0:
-                continue
-            kept_e = min(terms, len(value_e))
-            rebuilt_e = _thresholded(value_e, weight_e, group_e, kept_e)
-            loss = float((weight_e * (rebuilt_e - value_e) ** 2).sum())
-            tried.append((loss, rebuilt_e, stored + price * kept_e))
-        _, rebuilt_e, stored = min(tried, key=lambda found: found[0])
-        rebuilt = rebuilt_e[entry_e].reshape(g_mnvo.shape)
-        codes.append(Code(spread(rebuilt, orbits), stored))
-    return codes
+
+    entry_c: Int[np.ndarray, " c"]
+    first_e: Int[np.ndarray, " e"]
+    weight_e: Float[np.ndarray, " e"]
+    channel_e: Int[np.ndarray, " e"]
+    orbit_e: Int[np.ndarray, " e"]
+
+    def table(self, scale_e: Float[np.ndarray, " e"]) -> coder.Table:
+        """Rows are channels, columns orbits; scales for a material of unit norm."""
+        scale_e = scale_e / np.linalg.norm(scale_e)
+        return coder.Table(scale_e, self.channel_e, self.orbit_e)
 
 
-def _entries(g_mnvo, orbits: Orbits):
-    """Classes of (m, n, v, o) under hermiticity: class of each, weight, value, channel."""
-    number_mnvo = np.arange(g_mnvo.size).reshape(g_mnvo.shape)
+def distinct_entries(orbits: Orbits, channels: tuple[int, int, int]) -> Entries:
+    """Of blocks with that many final bands, initial bands and modes."""
+    shape = (*channels, len(orbits.size_o))
+    number_mnvo = np.arange(np.prod(shape)).reshape(shape)
     partner_mnvo = np.swapaxes(number_mnvo, 0, 1)[..., orbits.partner_o]
     label = np.minimum(number_mnvo, partner_mnvo).ravel()
-    first_e, entry = np.unique(label, return_index=True, return_inverse=True)[1:]
-    size = np.broadcast_to(orbits.size_o, g_mnvo.shape).ravel()
-    channel_e = first_e // g_mnvo.shape[-1]
-    return entry, np.bincount(entry, size), g_mnvo.ravel()[first_e], channel_e
+    _, first_e, entry_c = np.unique(label, return_index=True, return_inverse=True)
+    weight_e = np.bincount(entry_c, np.broadcast_to(orbits.size_o, shape).ravel())
+    channel_e = np.unique(first_e // shape[-1], return_inverse=True)[1]
+    return Entries(entry_c, first_e, weight_e, channel_e, first_e % shape[-1])
 
 
-def _thresholded(value_e, weight_e, group_e, terms: int):
-    """Keep `terms` entries, put the rest to the weighted mean of the rest of their group."""
-    background_e = np.zeros_like(value_e)
-    for _ in range(1 if group_e is None else 4):  # means and choice depend on each other
-        energy_e = weight_e * (value_e - background_e) ** 2
-        keep_e, _ = largest_mixture(energy_e, 2 * terms)
-        if group_e is not None:
-            rest_e = np.where(keep_e, 0.0, weight_e)
-            total = np.bincount(group_e, rest_e)
-            mean = np.bincount(group_e, rest_e * value_e) / np.where(total > 0, total, 1)
-            background_e = mean[group_e]
-    return np.where(keep_e, value_e, background_e)
+def quantised_orbits(
+    g_mnvkq: Float[np.ndarray, "m n v k q"], orbits: Orbits, allowed: list[int]
+) -> list[Code]:
+    """Deviations of the entries from the mean of their channel, and the means."""
+    g_mnvo = hermitian_mean(orbit_mean(g_mnvkq, orbits), orbits)
+    entries = distinct_entries(orbits, g_mnvo.shape[:3])
+    root_e = np.sqrt(entries.weight_e)
+    total_x = np.bincount(entries.channel_e, entries.weight_e)
+    mean_x = np.bincount(entries.channel_e, entries.weight_e * g_mnvo.ravel()[entries.first_e])
+    mean_x /= total_x
+    deviation_e = (g_mnvo.ravel()[entries.first_e] - mean_x[entries.channel_e]) * root_e
+    # means weighted by the root of their pairs are coefficients of an orthonormal set too
+    value_e = np.concatenate([mean_x * np.sqrt(total_x), deviation_e])
+    found = quantised(value_e, _table(entries, total_x), allowed)
+    return [Code(_rebuilt(f, entries, total_x, orbits, g_mnvo.shape), f.bits) for f in found]
+
+
+def _table(entries: Entries, total_x) -> coder.Table:
+    count = len(total_x)
+    scale = np.concatenate([np.full(count, count**-0.5), np.sqrt(entries.weight_e / total_x.sum())])
+    row = np.concatenate([np.zeros(count, int), 1 + entries.channel_e])
+    column = np.concatenate([np.zeros(count, int), 1 + entries.orbit_e])
+    return coder.Table(scale, row, column)
+
+
+def _rebuilt(found: Rebuilt, entries: Entries, total_x, orbits: Orbits, shape):
+    mean_x = found.value_e[: len(total_x)] / np.sqrt(total_x)
+    deviation_e = found.value_e[len(total_x) :] / np.sqrt(entries.weight_e)
+    value_e = mean_x[entries.channel_e] + deviation_e
+    return spread(value_e[entries.entry_c].reshape(shape), orbits)

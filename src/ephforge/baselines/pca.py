@@ -1,9 +1,11 @@
-"""Principal components of symmetric maps, fitted on the training split.
+"""Principal components of symmetric maps, fitted on the training split, and their quantised codes.
 
 A map of one channel lives on the orbits of its lattice; weighted by the square root of the
 orbit size, its norm is that of the grid.  Exchange of hermitian partners splits the orbits
 into an even and an odd space: maps with m = n are even, so each space gets its own
-components.  The joint form adds components across the channels (band pair, mode).
+components.  The joint form adds components across the channels (band pair, mode), and components
+of whole blocks: those are no second transform, but predict coefficients from the ones already
+coded (factors.py).  The scale of every coefficient comes from the training split as well.
 
 A lattice is known by its table of orbits alone: all fcc-based crystals share one.
 """
@@ -13,25 +15,39 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ephforge.baselines.measure import Code, largest_mixture
+from ephforge.baselines import coder
+from ephforge.baselines.budget import quantised
+from ephforge.baselines.measure import Code
 from ephforge.baselines.symmetric import band_pairs, pack, spread, unpack, weight_pvo
 from ephforge.core.blocks import Block, on_grid
 from ephforge.core.symmetry import Orbits
 
+FACTORS = 160  # correlated combinations of coefficients, at most
+FOLDS = 5  # of the training materials; fewer materials than this get no factors
+SEPARABLE = 3.0  # scales of rows times columns count as much as this many training materials
+_SMALLEST_SCALE = 1e-9  # of a material of unit norm
+
 
 class OrbitBasis(NamedTuple):
-    """Orthonormal columns on weighted orbits, strongest first; which of them are odd."""
+    """Orthonormal columns on weighted orbits, strongest first.
+
+    Attributes:
+      vector_oj: the columns.
+      is_odd_j: which of them change sign under exchange.
+      scale_j: mean |coefficient| of a channel over training materials of unit norm.
+    """
 
     vector_oj: Float[np.ndarray, "o j"]
     is_odd_j: Bool[np.ndarray, " j"]
+    scale_j: Float[np.ndarray, " j"]
 
 
 class ChannelBasis(NamedTuple):
-    """Orthonormal channel components for even and odd maps, and the order of all coefficients."""
+    """Orthonormal channel components for even and odd maps; what is known of all coefficients."""
 
     even_cd: Float[np.ndarray, "c d"]
     odd_cd: Float[np.ndarray, "c e"]
-    order_e: Int[np.ndarray, " e"]
+    known: coder.Table
 
 
 class Pca(NamedTuple):
@@ -67,44 +83,55 @@ def fit(blocks: list[Block]) -> Pca:
     return Pca(orbit_bases, channel_bases)
 
 
-def pca(pca: Pca, block: Block, counts: list[int]) -> list[Code] | None:
+def decoder_bytes(fitted: Pca, block: Block) -> int:
+    """Bytes of the bases and scales that the code of a block needs, single precision."""
+    basis = fitted.orbits.get(lattice_key(block.orbits))
+    channels = fitted.channels.get(_channel_key(block))
+    arrays = [] if basis is None else [basis.vector_oj, basis.scale_j]
+    if channels is not None:
+        arrays += [channels.even_cd, channels.odd_cd, channels.known.scale_e]
+        if channels.known.loading_er is not None:
+            arrays.append(channels.known.loading_er)
+    return 4 * sum(a.size for a in arrays)
+
+
+def pca(fitted: Pca, block: Block, allowed: list[int]) -> list[Code] | None:
     """Coefficients of each channel on the components of its lattice.
 
-    Leading components of all channels first, then single large coefficients with their
-    positions (`largest_mixture`).  None where no training material has this lattice.
+    None where no training material has this lattice.
     """
-    basis = pca.orbits.get(lattice_key(block.orbits))
+    basis = fitted.orbits.get(lattice_key(block.orbits))
     if basis is None:
         return None
-    coefficient_pvj, stored_pvj = _coefficients(block, basis)
-    component = np.broadcast_to(np.arange(coefficient_pvj.shape[-1]), coefficient_pvj.shape)
-    order = np.argsort(component[stored_pvj], kind="stable")
+    coefficient_pvj, exists_pvj = _coefficients(block, basis)
+    p, v, j = coefficient_pvj.shape
+    full = coder.table(np.broadcast_to(basis.scale_j, (p * v, j)))
+    selected = exists_pvj.ravel()
+    known = coder.Table(*(part[selected] for part in full[:3]))
     codes = []
-    for count in counts:
-        keep, stored = largest_mixture(coefficient_pvj[stored_pvj] ** 2, count, order)
-        kept_pvj = np.zeros_like(coefficient_pvj)
-        kept_pvj[stored_pvj] = np.where(keep, coefficient_pvj[stored_pvj], 0)
-        codes.append(Code(_rebuild(kept_pvj, block, basis), stored))
+    for found in quantised(coefficient_pvj[exists_pvj], known, allowed):
+        rebuilt_pvj = np.zeros_like(coefficient_pvj)
+        rebuilt_pvj[exists_pvj] = found.value_e
+        codes.append(Code(_rebuild(rebuilt_pvj, block, basis), found.bits))
     return codes
 
 
-def pca_joint(pca: Pca, block: Block, counts: list[int]) -> list[Code] | None:
-    """Coefficients on products of channel and orbit components, ordered by training energy.
+def pca_joint(fitted: Pca, block: Block, allowed: list[int]) -> list[Code] | None:
+    """Coefficients on products of channel and orbit components.
 
     None where no training material has this lattice with as many bands and modes.
     """
     key = _channel_key(block)
-    if key not in pca.channels:
+    if key not in fitted.channels:
         return None
-    basis, channels = pca.orbits[key[0]], pca.channels[key]
+    basis, channels = fitted.orbits[key[0]], fitted.channels[key]
     coefficient_pvj, _ = _coefficients(block, basis)
     p, v, j = coefficient_pvj.shape
     product_e = _to_products(coefficient_pvj.reshape(p * v, j), basis, channels)
     codes = []
-    for count in counts:
-        keep_e, stored = largest_mixture(product_e**2, count, channels.order_e)
-        kept_pvj = _from_products(np.where(keep_e, product_e, 0), basis, channels)
-        codes.append(Code(_rebuild(kept_pvj.reshape(p, v, j), block, basis), stored))
+    for found in quantised(product_e, channels.known, allowed):
+        rebuilt_cj = _from_products(found.value_e, basis, channels)
+        codes.append(Code(_rebuild(rebuilt_cj.reshape(p, v, j), block, basis), found.bits))
     return codes
 
 
@@ -139,7 +166,9 @@ def _orbit_basis(gram_oo, orbits: Orbits) -> OrbitBasis:
     energy_j = np.concatenate([energy for energy, _ in found])
     is_odd_j = np.arange(len(energy_j)) >= len(first)
     order = np.argsort(-energy_j, kind="stable")
-    return OrbitBasis(np.hstack([vectors for _, vectors in found])[:, order], is_odd_j[order])
+    scale_j = np.sqrt(np.maximum(energy_j[order], 0) / max(energy_j.sum(), 1e-300))
+    vector_oj = np.hstack([vectors for _, vectors in found])[:, order]
+    return OrbitBasis(vector_oj, is_odd_j[order], np.maximum(scale_j, _SMALLEST_SCALE))
 
 
 def _coefficients(block: Block, basis: OrbitBasis):
@@ -178,9 +207,54 @@ def _channel_basis(blocks: list[Block], basis: OrbitBasis) -> ChannelBasis:
     odd_cd = np.zeros((len(select_c), int(select_c.sum())))
     if odd_cd.shape[1]:
         odd_cd[select_c] = _principal(np.hstack([c[select_c][:, basis.is_odd_j] for c in scaled]))
-    channels = ChannelBasis(even_cd, odd_cd, np.zeros(0, dtype=int))
-    energy_e = sum(_to_products(c_cj, basis, channels) ** 2 for c_cj in scaled)
-    return channels._replace(order_e=np.argsort(-energy_e, kind="stable"))
+    row_e, column_e = _places(basis, even_cd.shape[1], odd_cd.shape[1])
+    channels = ChannelBasis(even_cd, odd_cd, coder.Table(np.zeros(0), row_e, column_e))
+    sample_te = np.array([_to_products(c_cj, basis, channels) for c_cj in scaled])
+    return channels._replace(known=_known(sample_te, row_e, column_e))
+
+
+def _known(sample_te: Float[np.ndarray, "t e"], row_e, column_e) -> coder.Table:
+    """Factors common to the training materials, and scales of what is left.
+
+    The left-over is measured on materials that the factors were not fitted on.
+    """
+    count = len(sample_te)
+    left_te = sample_te.copy()
+    if count >= FOLDS:
+        for fold in range(FOLDS):
+            is_out_t = np.arange(count) % FOLDS == fold
+            axes_re = _axes(sample_te[~is_out_t])[1]
+            left_te[is_out_t] -= sample_te[is_out_t] @ axes_re.T @ axes_re
+    scale_e = _shrunk(np.abs(left_te), row_e, column_e)
+    if count < FOLDS:
+        return coder.Table(scale_e, row_e, column_e)
+    strength_r, axes_re = _axes(sample_te)
+    return coder.Table(scale_e, row_e, column_e, axes_re.T * strength_r / np.sqrt(count))
+
+
+def _axes(sample_te):
+    """Strengths and unit vectors of the strongest factors."""
+    _, strength_r, axes_re = np.linalg.svd(sample_te, full_matrices=False)
+    return strength_r[:FACTORS], axes_re[:FACTORS]
+
+
+def _places(basis: OrbitBasis, even: int, odd: int):
+    """Channel and orbit component of each product, even ones first."""
+    even_j, odd_j = np.flatnonzero(~basis.is_odd_j), np.flatnonzero(basis.is_odd_j)
+    row_e = np.concatenate(
+        [np.repeat(np.arange(even), len(even_j)), even + np.repeat(np.arange(odd), len(odd_j))]
+    )
+    return row_e, np.concatenate([np.tile(even_j, even), np.tile(odd_j, odd)])
+
+
+def _shrunk(size_te: Float[np.ndarray, "t e"], row_e: Int[np.ndarray, " e"], column_e):
+    """Mean |coefficient|, drawn towards products of row and column scales where few are known."""
+    square_e = size_te.mean(axis=0) ** 2
+    row, column = np.bincount(row_e, square_e), np.bincount(column_e, square_e)
+    separable_e = row[row_e] * column[column_e] / max(square_e.sum(), 1e-300)
+    weight = len(size_te) / (len(size_te) + SEPARABLE)
+    scale_e = np.sqrt(weight * square_e + (1 - weight) * separable_e)
+    return np.maximum(scale_e, _SMALLEST_SCALE)
 
 
 def _principal(samples_cx):

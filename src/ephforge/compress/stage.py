@@ -2,13 +2,17 @@
 
 import logging
 import time
+from collections.abc import Mapping
 
 import numpy as np
 
 from ephforge.baselines.measure import relative_error
-from ephforge.baselines.pca import fit
+from ephforge.baselines.pca import decoder_bytes, fit
 from ephforge.baselines.table import summary
-from ephforge.compress.methods import BOUNDS, METHODS, Trial, try_all
+from ephforge.compress.bounds import error_bounded
+from ephforge.compress.comparison import best_classical, geometric_means
+from ephforge.compress.methods import METHODS, Trial, try_all
+from ephforge.compress.physics import physics
 from ephforge.core.blocks import Block, on_grid
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
@@ -18,7 +22,7 @@ from ephforge.model.storage import load_codec
 log = logging.getLogger(__name__)
 
 SYNTHETIC_EXAMPLES = 2
-EXAMPLE_BUDGET = 0.01  # the budget nearest to it is drawn
+EXAMPLE_BUDGET = 0.001  # the budget nearest to it is drawn
 
 
 def run(
@@ -27,14 +31,15 @@ def run(
     materials,
     metrics: str,
     examples: str,
+    electrons: Mapping[str, float],
     options: dict,
     provenance: dict,
 ) -> None:
     """Write errors to a JSON record and a few true and rebuilt maps to a NetCDF file.
 
     Error: ||rebuilt - g|| / ||g|| over the full (m, n, v, k, q) grid as computed.  Budget:
-    stored numbers over numbers of that grid, per material.  Classical methods that learn are
-    fitted on the training split, as the autoencoder is.
+    stored bits over 32 x the numbers of that grid, per material.  Classical methods that learn are
+    fitted on the training split, as the autoencoder is; `electrons` names the real metals.
     """
     start = time.perf_counter()
     codec, splits = load_codec(autoencoder), read_splits(dataset)
@@ -42,13 +47,15 @@ def run(
     budgets = options["budgets"]
     drawn = min(range(len(budgets)), key=lambda i: abs(np.log(budgets[i] / EXAMPLE_BUDGET)))
     real = read_materials([materials] if isinstance(materials, str) else list(materials))
-    tables, stored, reasons, groups = {}, {}, {}, {}
+    tables, bits, reasons, groups, bounded, sums = {}, {}, {}, {}, {}, {}
     for number, block in enumerate(splits["test"] + real):
         trials = try_all(block, budgets, codec, fitted)
         tables[block.name] = _errors(block, budgets, trials)
         is_real = number >= len(splits["test"])
         if is_real:
-            stored[block.name] = _stored(budgets, trials)
+            bits[block.name] = _bits(budgets, trials)
+            bounded[block.name] = error_bounded(block, trials, options["bounds"])
+            sums[block.name] = physics(block, budgets, trials, electrons, options)
         found = {method: trial.reason for method, trial in trials.items() if trial.codes is None}
         reasons |= {block.name: found} if found else {}
         if is_real or number < SYNTHETIC_EXAMPLES:
@@ -59,17 +66,24 @@ def run(
         str(budget): summary([tables[b.name][str(budget)] for b in splits["test"]])
         for budget in budgets
     }
+    first_principles = {block.name: tables[block.name] for block in real}
     seconds = time.perf_counter() - start
     record = {
         "provenance": provenance,
         "budgets": budgets,
         "methods": METHODS,
-        "bounds": list(BOUNDS),
         "synthetic_test": {budget: found["mean"] for budget, found in synthetic.items()},
         "synthetic_test_median": {budget: found["median"] for budget, found in synthetic.items()},
         "synthetic_test_materials": {b: found["materials"] for b, found in synthetic.items()},
-        "first_principles": {block.name: tables[block.name] for block in real},
-        "stored_numbers": stored,
+        "first_principles": first_principles,
+        "best_classical": best_classical(first_principles),
+        "geometric_mean": geometric_means(first_principles),
+        "bits": bits,
+        "decoder_bytes": {
+            block.name: {"pca_joint": decoder_bytes(fitted, block)} for block in real
+        },
+        "error_bounded": bounded,
+        "physics": sums,
         "reasons": reasons,
         "wall_seconds": seconds,
     }
@@ -88,10 +102,10 @@ def _errors(block: Block, budgets: list[float], trials: dict[str, Trial]) -> dic
     }
 
 
-def _stored(budgets: list[float], trials: dict[str, Trial]) -> dict:
+def _bits(budgets: list[float], trials: dict[str, Trial]) -> dict:
     return {
         str(budget): {
-            method: None if trial.codes is None else trial.codes[i].stored
+            method: None if trial.codes is None else trial.codes[i].bits
             for method, trial in trials.items()
         }
         for i, budget in enumerate(budgets)

@@ -61,14 +61,17 @@ def fermi_level(hopping: Hopping, electrons: float, mesh: tuple[int, int, int]) 
       EphforgeError: the bands cannot hold that many, or would be full or empty.
     """
     energy_kn, _ = states(hopping, mesh)
-    bands = energy_kn.shape[1]
+    return level_of(tetrahedra(energy_kn, mesh), energy_kn.shape[1], electrons)
+
+
+def level_of(corner_4t: Float[np.ndarray, "4 t"], bands: int, electrons: float) -> FermiLevel:
+    """Of bands known as tetrahedra; errors as `fermi_level`."""
     if not 0 < electrons < _SPINS * bands:
         raise EphforgeError(
             f"{electrons} electrons per cell: expected more than 0 and less than "
             f"{_SPINS * bands}, which fill the {bands} bands of the model; correct "
             "observables.metals"
         )
-    corner_4t = tetrahedra(energy_kn, mesh)
     wanted = electrons / _SPINS / bands
     low, high = corner_4t.min(), corner_4t.max()
     for _ in range(_HALVINGS):

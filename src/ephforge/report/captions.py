@@ -47,18 +47,17 @@ def learning(history: dict) -> str:
 def compression(compress: dict) -> str:
     """Caption of `figures.compression`."""
     rows = [row for table in compress["first_principles"].values() for row in table.values()]
-    verdicts = [v for row in rows if (v := verdict(row, compress["bounds"])) is not None]
+    verdicts = [v for row in rows if (v := verdict(row)) is not None]
     won = sum(v["autoencoder"] < v["classical"] for v in verdicts)
     return (
-        "Error over the full grid against the share of numbers stored, for the mean over "
+        "Error over the full grid against bits stored per 32 bits of that grid, for the mean over "
         "synthetic test materials and for each real material. On real materials the autoencoder "
         f"has a smaller error than every classical method in {won} of {len(verdicts)} cases "
-        f"(material and budget). {_LINEAR_PART} Scales count as numbers, and a stored position "
-        "costs a full number, for all methods alike; the dashed line gives positions away for free "
-        "and is a bound, not a method. Methods that learn (autoencoder, PCA) do so from the same "
-        "synthetic training split; their weights and components are not counted. Errors below "
-        f"{LEAST_ERROR:g} are drawn at the lower edge: once a budget holds all numbers that "
-        "symmetry leaves independent, methods that use symmetry are exact."
+        f"(material and budget). {_LINEAR_PART} All methods quantise and use an entropy "
+        "coder; values, scales, positions, steps and headers count. Methods that learn "
+        "(autoencoder, PCA) do so from the same synthetic training split; their weights and "
+        "components are not counted. Errors below "
+        f"{LEAST_ERROR:g} are drawn at the lower edge."
     )
 
 
@@ -75,7 +74,7 @@ def super_resolution(refine: dict) -> str:
     """Caption of `figures.super_resolution`."""
     mesh = " x ".join(map(str, refine["coarse_q_mesh"]))
     tables = refine["first_principles"]
-    verdicts = [v for row in tables.values() if (v := verdict(row, [])) is not None]
+    verdicts = [v for row in tables.values() if (v := verdict(row)) is not None]
     won = sum(v["autoencoder"] < v["classical"] for v in verdicts)
     table = refine["synthetic_test"] or next(iter(tables.values()), {})
     plain = [table[m] for m in ("trilinear", "cubic", "fourier") if table.get(m) is not None]
@@ -122,9 +121,9 @@ def latent(record: dict) -> str:
     )
 
 
-def verdict(row: dict, bounds: list[str]) -> dict | None:
+def verdict(row: dict) -> dict | None:
     """Autoencoder against the best classical method of one row; None if one of them is missing."""
-    best = best_classical(row, bounds)
+    best = best_classical(row)
     if best is None or row.get("autoencoder") is None:
         return None
     method, error = best

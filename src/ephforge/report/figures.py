@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ephforge.core.netcdf import Contents
 from ephforge.report.metrics import OWN
-from ephforge.report.style import COLOURS, DASHED, MARKERS, name, points_of
+from ephforge.report.style import COLOURS, MARKERS, name, points_of
 
 LEAST_ERROR = 5e-3  # smaller errors are drawn at the lower edge of the compression panels
 MOST_SYNTHETIC = 2
@@ -72,7 +72,7 @@ def compression(compress: dict) -> Figure:
         axes.set(xscale="log", yscale="log", ylim=(0.9 * LEAST_ERROR, None))
         axes.set_title(name(material) if material != "synthetic_test" else "synthetic test, mean")
         _plain_percent(axes)
-    figure.supxlabel("stored numbers / numbers in the full grid", fontsize=9)
+    figure.supxlabel("stored bits / (32 x numbers in the full grid)", fontsize=9)
     figure.supylabel(r"$\|g_{\rm rebuilt}-g\|\,/\,\|g\|$", fontsize=9)
     _shared_legend(figure, grid, columns=3)
     return figure
@@ -85,7 +85,7 @@ def example_maps(examples: Contents) -> Figure:
         len(groups), 4, figsize=(8.6, 1.95 * len(groups) + 0.4), squeeze=False
     )
     for row, group in zip(grid, groups, strict=True):
-        errors = {m: e for m, e in group.attributes["errors"].items() if m not in ("true", *DASHED)}
+        errors = {m: e for m, e in group.attributes["errors"].items() if m != "true"}
         classical = {m: e for m, e in errors.items() if m not in (*OWN, "svd")}
         shown = ["true", "autoencoder", "svd", min(classical, key=classical.get)]
         top = np.quantile(group.variables["true"], 0.998) or 1.0
@@ -215,7 +215,7 @@ def _line(axes, budgets, errors, method: str) -> None:
     axes.plot(
         budgets,
         errors,
-        "--" if method in DASHED else "-",
+        "-",
         color=COLOURS[method],
         marker=MARKERS[method],
         lw=2.2 if method == "autoencoder" else 1.2,

@@ -4,6 +4,9 @@ from typing import Any
 
 # with a record of their own
 STAGES = ("dataset", "train", "compress", "classify", "superresolve", "latent", "coverage")
+COMPRESSION = (
+    "best_classical", "geometric_mean", "bits", "decoder_bytes", "error_bounded", "physics",
+)  # fmt: skip
 OWN = ("autoencoder", "linear")  # whole, and without its convolutions: no classical methods
 
 
@@ -19,7 +22,9 @@ def assemble(
 
     Returns:
       `synthetic_test` and `first_principles.<material>`, each with compress, superresolve and
-      classify; `coverage` (shares of real values and curves that the synthetic materials cover);
+      classify; `compression` (the best classical method and the ratio to it, bits, error-bounded
+      codes, physics of rebuilt maps, of real materials); `coverage` (shares of real values and
+      curves that the synthetic materials cover);
       `materials`, `matrices`, `splits`, `seed` of the campaign; by stage `wall_time`
       (seconds, summed over shards and materials), `code` and `options`, of all stages but this
       one's `wall_time`.  Shards made with several codes or options have them as a list.
@@ -53,6 +58,7 @@ def assemble(
             },
             "curves": records["coverage"]["curves"],
         },
+        "compression": {key: compress[key] for key in COMPRESSION},
         "materials": {
             key: card[key]
             for key in ("drawn", "accepted", "rejected", "prototypes", "potentials", "bases")
@@ -92,12 +98,10 @@ def _one_or_all(values: list) -> Any:
     return distinct[0] if len(distinct) == 1 else distinct
 
 
-def best_classical(row: dict[str, float | None], bounds: list[str]) -> tuple[str, float] | None:
-    """Name and error of the best method that is not the autoencoder's own; bounds do not count."""
+def best_classical(row: dict[str, float | None]) -> tuple[str, float] | None:
+    """Name and error of the best method that is not the autoencoder's own."""
     known = {
-        method: error
-        for method, error in row.items()
-        if method not in OWN and method not in bounds and error is not None
+        method: error for method, error in row.items() if method not in OWN and error is not None
     }
     return min(known.items(), key=lambda item: item[1]) if known else None
 

@@ -32,11 +32,15 @@ def render(
     )
     environment.filters["error"] = _error
     environment.filters["seconds"] = _seconds
+    environment.filters["share"] = _share
     return environment.from_string(TEMPLATE.read_text()).render(
         title=title,
         metrics=metrics,
         card=records["card"],
         headline=headline(compress),
+        bounded=bounded(compress),
+        physics=physics(compress),
+        budgets=compress["budgets"],
         refinement=refinement(records["superresolve"]),
         classify=records["classify"],
         neighbours=records["latent"]["neighbours"],
@@ -54,8 +58,8 @@ def headline(compress: dict) -> list[dict]:
     rows = []
     for material, table in tables.items():
         for budget in sorted(table, key=float):
-            row, found = table[budget], verdict(table[budget], compress["bounds"])
-            best = best_classical(row, compress["bounds"])
+            row, found = table[budget], verdict(table[budget])
+            best = best_classical(row)
             rows.append(
                 {
                     "material": name(material),
@@ -66,8 +70,49 @@ def headline(compress: dict) -> list[dict]:
                     "svd": row.get("svd"),
                     "classical": best[1] if best else None,
                     "method": name(best[0]) if best else "",
-                    "bound": row.get("orbits"),
                     "winner": _winner(found and found["autoencoder"], found and found["classical"]),
+                }
+            )
+    return rows
+
+
+def bounded(compress: dict) -> list[dict]:
+    """Rows material x bound: share of the bits of the full grid, by method; the best in front."""
+    rows = []
+    for material, table in compress["error_bounded"].items():
+        for bound, found in table.items():
+            shares = {method: share for method, share in found.items() if method != "bound_mev"}
+            best = min(shares, key=shares.get)
+            rows.append(
+                {
+                    "material": name(material),
+                    "first": bound == next(iter(table)),
+                    "span": len(table),
+                    "bound": f"{100 * float(bound):g} %",
+                    "mev": found["bound_mev"],
+                    "autoencoder": shares.get("autoencoder"),
+                    "sz3": shares["sz3"],
+                    "pca_joint": shares.get("pca_joint"),
+                    "best": name(best),
+                }
+            )
+    return rows
+
+
+def physics(compress: dict) -> list[dict]:
+    """Rows per material: deviations of lambda or linewidths at each budget."""
+    rows = []
+    for material, found in compress["physics"].items():
+        budgets = sorted(found["deviations"], key=float)
+        for method in ("autoencoder", "pca_joint", "fft"):
+            values = [found["deviations"][budget].get(method) for budget in budgets]
+            rows.append(
+                {
+                    "material": name(material),
+                    "first": method == "autoencoder",
+                    "quantity": found["quantity"],
+                    "method": name(method),
+                    "values": values,
                 }
             )
     return rows
@@ -78,7 +123,7 @@ def refinement(refine: dict) -> list[dict]:
     tables = {"synthetic_test": refine["synthetic_test"]} | refine["first_principles"]
     rows = []
     for material, row in tables.items():
-        best = best_classical(row, [])
+        best = best_classical(row)
         ours, other = row.get("autoencoder"), best[1] if best else None
         rows.append(
             {
@@ -112,6 +157,11 @@ def _error(value: float | None) -> str:
     if value is None:
         return "-"
     return "< 0.001" if value < SHOWN_AS_ZERO else f"{value:.3f}"
+
+
+def _share(value: float | None) -> str:
+    """Per cent in three digits; a dash where there is no number."""
+    return "-" if value is None else f"{100 * value:.3g} %"
 
 
 def _seconds(value: float) -> str:
