@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import bench, cost, couple, regenerate, show, transfer, validate
+from ephforge.cli import (
+    bench,
+    classify,
+    cost,
+    couple,
+    map_codec,
+    regenerate,
+    show,
+    transfer,
+    validate,
+)
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
@@ -15,6 +25,7 @@ Exit status: 0 done, 1 wrong input (one line says what and where), 2 wrong usage
 """
 READ = "Files of other codes"
 LOOK = "Look and compute"
+LEARNED = "Maps |g| and the trained autoencoder"
 CAMPAIGN = "Files of a campaign"
 
 
@@ -87,6 +98,11 @@ app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
 app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
 app.command("show", rich_help_panel=LOOK)(show.show)
 app.command("couple", rich_help_panel=LOOK)(couple.couple)
+app.command("compress", rich_help_panel=LEARNED)(map_codec.compress)
+app.command("reconstruct", rich_help_panel=LEARNED)(map_codec.reconstruct)
+app.command("classify", rich_help_panel=LEARNED)(classify.classify)
+app.command("superresolve", rich_help_panel=LEARNED)(map_codec.superresolve)
+app.command("calibrate", rich_help_panel=CAMPAIGN)(classify.calibrate)
 app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
 app.command("regenerate", rich_help_panel=CAMPAIGN)(regenerate.regenerate)
 app.command("cost", rich_help_panel=CAMPAIGN)(cost.cost)
