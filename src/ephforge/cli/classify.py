@@ -71,13 +71,11 @@ def calibrate(
     """
     from ephforge.cli.pretrained import CALIBRATION
     from ephforge.core.devices import ask
-    from ephforge.layers import code_version
     from ephforge.trust.stage import run
 
     ask(device)
     output = output or autoencoder.with_name(CALIBRATION)
-    options = {"folds": folds}
-    provenance = {"stage": "trust", "options": options, "code": code_version("trust")}
+    provenance = {"stage": "trust", "options": {"folds": folds}}
     coverage = run(str(dataset), str(autoencoder), str(output), folds, provenance)
     typer.echo(f"{output}: written; test split: {_told(coverage)}")
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 COMPONENTS = 24  # at most; those of small variance are noise
 LEAST_VARIANCE = 1e-3  # of the first component's, that a component has to have
 NEIGHBOURS = 5
+ROUNDING = 1e-6  # relative spread of a feature that is constant; float32 made it
 
 
 class Cloud(NamedTuple):
@@ -41,7 +42,7 @@ class Neighbour(NamedTuple):
 def fit_cloud(features_if: Float[np.ndarray, "i f"], names: list[str], families: list[str]):
     """The cloud of training materials."""
     mean_f, spread_f = features_if.mean(axis=0), features_if.std(axis=0)
-    scale_f = np.where(spread_f > 1e-6 * max(spread_f.max(), 1e-12), spread_f, np.inf)
+    scale_f = np.where(spread_f > ROUNDING * np.abs(mean_f), spread_f, np.inf)
     standard_if = (features_if - mean_f) / scale_f
     _, size_j, axis_jf = np.linalg.svd(standard_if, full_matrices=False)
     kept = size_j**2 > LEAST_VARIANCE * max(float(size_j[0]) ** 2, 1e-12)
