@@ -1,6 +1,8 @@
 # make campaign   from nothing to results/report/index.html
 # make test       from nothing to passed tests
 # make firstprinciples   models of real materials by Quantum ESPRESSO and EPW (hours)
+# make status     how far the campaign in this folder is: done, failed, time left, last errors
+# make docs       the pages of docs/ as a website in site/, without network
 # make why        what a run would do, and why: one line for each rule
 # make faults     the long tests of faults; figures go to benchmarks/faults.json (hours)
 # Options: PYTHON=python3.12 (which Python), EXTRA=cuda (JAX for NVIDIA GPUs),
@@ -12,7 +14,7 @@ ARGS ?=
 VENV := .venv
 STAMP := $(VENV)/installed$(addprefix -,$(EXTRA))
 
-.PHONY: campaign test why faults firstprinciples environment lint format config lock clean
+.PHONY: campaign test status docs why faults firstprinciples environment lint format config lock clean
 
 campaign: environment
 	$(VENV)/bin/snakemake --profile profiles/local $(ARGS)
@@ -20,6 +22,13 @@ campaign: environment
 
 test: environment
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+status: environment
+	@$(VENV)/bin/ephforge status
+
+docs: environment
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "pages: $(CURDIR)/site/index.html"
 
 why: environment
 	@$(VENV)/bin/python workflow/why.py --profile profiles/local $(ARGS)

@@ -13,9 +13,14 @@ import subprocess
 import sys
 import time
 
+import browser
 import pytest
 import yaml
-from conftest import TINY, Checkout
+from conftest import ROOT, TINY, Checkout
+from file_formats import NAMED_ELSEWHERE, documented_arrays
+from page_blocks import run_blocks
+
+from ephforge.core.netcdf import outline
 
 pytestmark = pytest.mark.campaign
 
@@ -72,6 +77,45 @@ def test_metrics_hold_both_sources_and_all_tasks(campaign):
     assert materials["drawn"] == materials["accepted"] + sum(materials["rejected"].values())
     for entry in ("prototypes", "potentials", "bases"):
         assert sum(materials[entry].values()) == materials["accepted"]
+
+
+def test_every_array_is_on_the_page_of_file_formats(campaign):
+    """Axes and units as docs/file_formats.md has them."""
+    documented = documented_arrays()
+    paths = list((campaign.folder / "results").rglob("*.nc"))
+    paths += list((ROOT / "resources/first_principles").glob("*.nc"))
+    for path in paths:
+        kind, groups = outline(path)
+        assert kind in documented, path.name
+        if kind not in NAMED_ELSEWHERE:
+            for name, stored in ((n, s) for group in groups.values() for n, s in group.items()):
+                expected = (stored.axes, stored.unit)
+                assert documented[kind].get(name) == expected, f"{path.name}: {name}"
+
+
+def test_the_tutorial_runs(campaign, tmp_path):
+    for name in ("resources", "results", "logs", "benchmarks", ".snakemake"):
+        (tmp_path / name).symlink_to(campaign.folder / name)
+    said = run_blocks("tutorial.md", tmp_path)
+    assert "jobs done; ended" in said
+    assert (tmp_path / "si.png").stat().st_size > 10_000
+    run_blocks("python.md", tmp_path)
+
+
+@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_report_in_a_browser(campaign, tmp_path, width):
+    found = browser.look(campaign.folder / "results/report/index.html", width, tmp_path)
+    assert found["width"] == width
+    assert found["console"] == []
+    assert found["wide"] == []
+    assert found["scroll"] <= width
+    assert len(found["images"]) >= 8
+    assert all(is_done and natural > 0 and text for text, is_done, natural in found["images"])
+    assert found["links"]
+    for link in found["links"]:
+        assert link.startswith("#"), "the page needs no other file"
+        assert link[1:] in found["ids"]
 
 
 def test_a_second_run_has_nothing_to_do(campaign):

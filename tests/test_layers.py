@@ -14,7 +14,7 @@ from ephforge.layers import LAYERS, PACKAGE, PACKAGES, code_version
 ONLY_IN = {
     "netCDF4": {"core/netcdf.py", "core/stream.py"},
     "spglib": {"core/symmetry.py", "espresso/qpoints.py"},
-    "ase": {"lattice/", "espresso/steps.py", "observables/paths.py"},
+    "ase": {"lattice/", "espresso/steps.py", "observables/paths.py", "api/atoms.py"},
     "asap3": {"lattice/"},
 }
 # the fingerprints themselves are compared there, and enter no number

@@ -98,6 +98,7 @@ CODE = {
     "audit": set(),
     "bench": set(),
     "cli": set(),
+    "api": set(),
 }
 VERSIONS = {
     "numpy": ALL,

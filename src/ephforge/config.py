@@ -300,15 +300,15 @@ class Train(Section):
     """The convolutional autoencoder and how it is trained."""
 
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
-    features: int = Field(96, ge=8, le=2048, description="channels of the hidden layers")
-    layers: int = Field(2, ge=1, le=16, description="convolution layers of each path")
+    features: int = Field(12, ge=4, le=512, description="hidden features of each channel")
+    layers: int = Field(1, ge=1, le=16, description="convolution layers of each path")
     codes: int = Field(2, ge=1, le=64, description="codes of each material to learn from")
     prior_steps: int = Field(
         2000, ge=1, description="optimiser steps of the prior of the entropy coder"
     )
     steps: int = Field(1000, ge=1, description="optimiser steps of the convolutions")
     batch_size: int = Field(8, ge=1, description="materials per step")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak of the cosine schedule")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="peak of the cosine schedule")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW weight decay")
     masked_fraction: Fraction = Field(
         0.3,
@@ -325,6 +325,9 @@ class Compress(Section):
         min_length=1,
         description="stored bits / (32 x numbers in the full grid)",
     )
+    test_materials: int = Field(
+        100, ge=1, description="of the synthetic test split, evenly spaced; all if it has fewer"
+    )
     bounds: list[Positive] = Field(
         [0.3, 0.1, 0.03, 0.01],
         min_length=1,
@@ -334,6 +337,9 @@ class Compress(Section):
         0.5, gt=0, description="eV; of the deltas in lambda and linewidths of rebuilt |g|"
     )
     temperature: float = Field(300.0, gt=0, description="K; of the phonons in linewidths")
+    soft_mode: float = Field(
+        1.0, gt=0, le=50, description="meV; softer modes enter neither (acoustic at q = 0)"
+    )
 
 
 class Classify(Section):

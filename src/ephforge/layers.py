@@ -66,7 +66,9 @@ LAYERS = {
         "classify",
         "mapcodec",
         "trust",
+        "observables",
     ),
+    "api": ("core", "electrons", "phonons", "threecentre", "coupling"),
 }
 
 # folder -> third-party packages it may import
@@ -105,6 +107,7 @@ PACKAGES = {
     "report": ("numpy", "matplotlib", "jinja2", "jaxtyping"),
     "audit": ("numpy", "h5py"),
     "cli": ("numpy", "jaxtyping", "h5py", "typer", "tqdm"),
+    "api": ("numpy", "ase", "xarray", "jaxtyping"),
 }
 
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "orbax": "orbax-checkpoint"}

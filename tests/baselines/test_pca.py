@@ -11,8 +11,8 @@ from ephforge.baselines.pca import fit, pca, pca_joint
 from ephforge.core.blocks import on_grid
 
 TRAIN = [make_block("diamond", seed) for seed in range(6)]
-FITTED = fit(TRAIN)
 UNSEEN = make_block("zincblende", 77)  # same lattice, other prototype
+FITTED = fit(TRAIN, [UNSEEN])
 UNSEEN_DIAMOND = make_block("diamond", 78, noise=0.5)
 
 
@@ -33,7 +33,7 @@ def test_components_of_one_channel_agree_with_numpy():
     blocks = [make_block("fcc", seed, bands=1) for seed in range(5)]
     flat = [on_grid(b).reshape(3, -1) / np.linalg.norm(on_grid(b)) for b in blocks]
     strength, components = np.linalg.svd(np.concatenate(flat), full_matrices=False)[1:]
-    basis = next(iter(fit(blocks).orbits.values()))
+    basis = next(iter(fit(blocks, blocks).orbits.values()))
     weighted = basis.vector_oj[:, :2].T / np.sqrt(blocks[0].orbits.size_o)
     found = weighted[:, blocks[0].orbits.orbit_kq].reshape(2, -1)
     overlap = np.abs(np.sum(found * components[:2], axis=1))
@@ -47,7 +47,7 @@ def test_what_training_materials_have_in_common_is_almost_free():
     one, other = make_block("diamond", 1, noise=0.5).g, make_block("diamond", 2, noise=0.5).g
     weights = np.random.default_rng(3).uniform(0.2, 1, size=(12, 2))
     mixed = [dataclasses.replace(UNSEEN_DIAMOND, g=a * one + b * other) for a, b in weights]
-    fitted = fit(mixed[:10])
+    fitted = fit(mixed[:10], mixed)
     errors = []
     for block in (mixed[11], UNSEEN_DIAMOND):
         grid = on_grid(block)
@@ -58,7 +58,7 @@ def test_what_training_materials_have_in_common_is_almost_free():
 
 def test_scale_of_training_materials_does_not_matter():
     louder = [dataclasses.replace(TRAIN[0], g=TRAIN[0].g * 1e3), *TRAIN[1:]]
-    (a,), (b,) = pca(FITTED, UNSEEN, [6000]), pca(fit(louder), UNSEEN, [6000])
+    (a,), (b,) = pca(FITTED, UNSEEN, [6000]), pca(fit(louder, TRAIN), UNSEEN, [6000])
     grid = on_grid(UNSEEN)
     assert relative_error(a.g, grid) == pytest.approx(relative_error(b.g, grid), rel=0.1)
 

@@ -15,7 +15,7 @@ from ephforge.observables.fermi import level_of, tetrahedra
 
 BLOCK = make_block("fcc", 3, k_mesh=(4, 4, 4), q_mesh=(2, 2, 2))
 GRID = on_grid(BLOCK)  # meV
-WIDTH = 0.4
+WIDTH, SOFT = 0.4, 1e-9
 
 
 def delta(energy: float, width: float) -> float:
@@ -44,7 +44,7 @@ def test_lambda_is_the_double_sum():
                         g = GRID[m, n, v, k, q] / 1000
                         total += g**2 * both / (BLOCK.frequencies[q, v] * 64 * 8)
     expected = 2 * fermi.density * total / seen**2
-    assert coupling_of(BLOCK, GRID, electrons, WIDTH) == pytest.approx(expected)
+    assert coupling_of(BLOCK, GRID, electrons, WIDTH, SOFT) == pytest.approx(expected)
 
 
 def test_lambda_of_a_constant_coupling_has_no_sum_left():
@@ -53,18 +53,18 @@ def test_lambda_of_a_constant_coupling_has_no_sum_left():
     constant = np.full(GRID.shape, 5.0)
     density = level_of(tetrahedra(BLOCK.energies, (4, 4, 4)), 2, 2.0).density
     expected = 3 * 2 * density * 0.005**2 / 0.02
-    found = coupling_of(same, constant, 2.0, WIDTH)
+    found = coupling_of(same, constant, 2.0, WIDTH, SOFT)
     # with one q mesh point instead of all, final states are initial ones; all q average to N_b^2
     every = dataclasses.replace(same, q_mesh=(4, 4, 4), frequencies=np.full((64, 3), 0.02))
     wide = np.full((2, 2, 3, 64, 64), 5.0)
-    assert coupling_of(every, wide, 2.0, WIDTH) == pytest.approx(expected)
+    assert coupling_of(every, wide, 2.0, WIDTH, SOFT) == pytest.approx(expected)
     assert found > 0
 
 
 def test_linewidths_are_the_sum_over_final_states():
     temperature = 300.0
     occupation_kn = np.random.default_rng(1).uniform(size=(64, 2))
-    found = linewidths_of(BLOCK, GRID, occupation_kn, WIDTH, temperature)
+    found = linewidths_of(BLOCK, GRID, occupation_kn, WIDTH, temperature, SOFT)
     for k, n in ((0, 0), (17, 1), (63, 0)):
         total = 0.0
         for q in range(8):
@@ -80,11 +80,25 @@ def test_linewidths_are_the_sum_over_final_states():
         assert found[k, n] == pytest.approx(2 * np.pi * total / 8)
 
 
-def test_modes_without_energy_have_no_phonons():
-    occupation = bose(np.array([[0.0, -0.01, KELVIN * 300 * np.log(2)]]), 300.0)
-    np.testing.assert_allclose(occupation, [[0.0, 0.0, 1.0]])
+def test_soft_modes_do_not_couple():
+    """A mode of 1e-7 eV with |g| rebuilt above zero: 2e5 phonons that must not count."""
+    soft = dataclasses.replace(BLOCK, frequencies=np.maximum(BLOCK.frequencies, 0.002))
+    soft.frequencies[0, 1] = 1e-7
+    without = GRID.copy()
+    without[:, :, 1, :, 0] = 0
+    filled = np.ones((64, 2))
+    np.testing.assert_allclose(
+        linewidths_of(soft, GRID, filled, WIDTH, 300.0, 1e-3),
+        linewidths_of(soft, without, filled, WIDTH, 300.0, 1e-9),
+    )
+    expected = coupling_of(soft, without, 1.0, WIDTH, 1e-9)
+    assert coupling_of(soft, GRID, 1.0, WIDTH, 1e-3) == pytest.approx(expected)
+
+
+def test_one_phonon_is_there_at_kt_ln_2():
+    assert bose(np.array([[KELVIN * 300 * np.log(2)]]), 300.0) == pytest.approx(1.0)
 
 
 def test_bands_that_cannot_hold_the_electrons_are_refused():
     with pytest.raises(EphforgeError, match="electrons per cell"):
-        coupling_of(BLOCK, GRID, 4.5, WIDTH)
+        coupling_of(BLOCK, GRID, 4.5, WIDTH, SOFT)

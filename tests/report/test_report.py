@@ -197,7 +197,7 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert metrics["wall_time"].keys() == metrics["code"].keys() == metrics["options"].keys()
     parts = {"core", "electrons", "phonons", "baselines", "model"}
     # no stages of a campaign
-    parts |= {"threecentre", "espresso", "observables", "ablation", "audit", "cli", "bench"}
+    parts |= {"threecentre", "espresso", "observables", "ablation", "audit", "cli", "bench", "api"}
     assert set(metrics["code"]) == LAYERS.keys() - parts
     assert metrics["code"]["coupling"] == ["c", "d"]
     assert metrics["options"]["firstprinciples"] == {"of": "firstprinciples"}

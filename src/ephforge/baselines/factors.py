@@ -19,7 +19,7 @@ class Posterior:
         self.scale_e = self.prior_scale_e = scale_e
         self.loading_er = None
         if loading_er is not None:
-            self.loading_er = loading_er / step
+            self.loading_er = loading_er.astype(float) / step  # files and memory hold singles
             self.precision_rs = np.eye(loading_er.shape[1])
             self.information_r = np.zeros(loading_er.shape[1])
             self.prior_scale_e = self._scale(scale_e, (self.loading_er**2).sum(axis=1))

@@ -62,21 +62,26 @@ def lattice_key(orbits: Orbits) -> bytes:
     return repr(orbits.orbit_kq.shape).encode() + orbits.orbit_kq.astype(np.int32).tobytes()
 
 
-def fit(blocks: list[Block]) -> Pca:
-    """Components of all lattices and channel shapes in a list of training materials.
+def fit(blocks: list[Block], targets: list[Block]) -> Pca:
+    """Components of the training materials, for the lattices and channel shapes of the targets.
 
     Every material weighs the same: blocks are scaled to unit norm.
     """
     gram, example = {}, {}
+    shapes = {_channel_key(block) for block in targets}
+    lattices = {key[0] for key in shapes}
     for block in blocks:
         key = lattice_key(block.orbits)
+        if key not in lattices:
+            continue
         y_co = np.concatenate(_weighted_maps(block))
         gram[key] = gram.get(key, 0) + y_co.T @ y_co
         example[key] = block.orbits
     orbit_bases = {key: _orbit_basis(gram[key], example[key]) for key in gram}
     members = {}
     for block in blocks:
-        members.setdefault(_channel_key(block), []).append(block)
+        if _channel_key(block) in shapes:
+            members.setdefault(_channel_key(block), []).append(block)
     channel_bases = {
         key: _channel_basis(found, orbit_bases[key[0]]) for key, found in members.items()
     }
@@ -229,7 +234,8 @@ def _known(sample_te: Float[np.ndarray, "t e"], row_e, column_e) -> coder.Table:
     if count < FOLDS:
         return coder.Table(scale_e, row_e, column_e)
     strength_r, axes_re = _axes(sample_te)
-    return coder.Table(scale_e, row_e, column_e, axes_re.T * strength_r / np.sqrt(count))
+    loading_er = axes_re.T * strength_r / np.sqrt(count)
+    return coder.Table(scale_e, row_e, column_e, loading_er.astype(np.float32))
 
 
 def _axes(sample_te):

@@ -176,13 +176,12 @@ def _chunks(
 def _put_all(stream, parts: Iterator, n_q: int, soft_mode: float) -> tuple[float, int]:
     """Put every part into the file; the largest |g| (meV) and the number of soft modes."""
     import numpy as np
-    from tqdm import tqdm
 
+    from ephforge.cli.progress import progress
     from ephforge.core.units import MEV
 
     largest, soft, initial_kn = 0.0, 0, None
-    # no bar where nobody watches
-    with tqdm(total=n_q, unit="q", disable=None) as bar:
+    with progress("couple", n_q, "q") as advance:
         for part in parts:
             if initial_kn is None:
                 initial_kn = np.asarray(part.energy_k)
@@ -197,5 +196,5 @@ def _put_all(stream, parts: Iterator, n_q: int, soft_mode: float) -> tuple[float
             )
             largest = max(largest, float(magnitude_qkvmn.max()))
             soft += int((frequency_qv < soft_mode).sum())
-            bar.update(len(frequency_qv))
+            advance(len(frequency_qv))
     return largest, soft

@@ -12,8 +12,11 @@ from ephforge.cli import (
     cost,
     couple,
     map_codec,
+    observables,
+    plot,
     regenerate,
     show,
+    status,
     transfer,
     validate,
 )
@@ -21,12 +24,17 @@ from ephforge.cli import (
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
 
-Exit status: 0 done, 1 wrong input (one line says what and where), 2 wrong usage.
+Start with: ephforge plot MODEL -o picture.png. The commands take single files, or tell how a
+campaign fares; snakemake and make run campaigns.
+
+Exit status: 0 done, 1 wrong input or faulty files (one line says what and where), 2 wrong usage.
 """
-READ = "Files of other codes"
-LOOK = "Look and compute"
+LOOK = "Look at a material"
+READ = "Take a material from another code"
+COMPUTE = "Compute"
 LEARNED = "Maps |g| and the trained autoencoder"
-CAMPAIGN = "Files of a campaign"
+CAMPAIGN = "Campaigns and their files"
+MACHINE = "This machine"
 
 
 class Commands(TyperGroup):
@@ -81,7 +89,13 @@ def _one_line(error: Exception) -> str:
     return f"{what}: a mistake in ephforge; run again with {DEBUG} and report it"
 
 
-app = typer.Typer(cls=Commands, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
 
 
 @app.callback()
@@ -93,17 +107,29 @@ def options(
     pass
 
 
-app.command("import-epw", rich_help_panel=READ)(transfer.import_epw)
-app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
-app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
-app.command("show", rich_help_panel=LOOK)(show.show)
-app.command("couple", rich_help_panel=LOOK)(couple.couple)
-app.command("compress", rich_help_panel=LEARNED)(map_codec.compress)
-app.command("reconstruct", rich_help_panel=LEARNED)(map_codec.reconstruct)
-app.command("classify", rich_help_panel=LEARNED)(classify.classify)
-app.command("superresolve", rich_help_panel=LEARNED)(map_codec.superresolve)
-app.command("calibrate", rich_help_panel=CAMPAIGN)(classify.calibrate)
-app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
-app.command("regenerate", rich_help_panel=CAMPAIGN)(regenerate.regenerate)
-app.command("cost", rich_help_panel=CAMPAIGN)(cost.cost)
-app.command("bench", rich_help_panel=LOOK)(bench.bench)
+_CONTENTS = {
+    LOOK: {"show": show.show, "plot": plot.plot},
+    READ: {
+        "import-epw": transfer.import_epw,
+        "import-perturbo": transfer.import_perturbo,
+        "export-perturbo": transfer.export_perturbo,
+    },
+    COMPUTE: {"couple": couple.couple, "observables": observables.observables},
+    LEARNED: {
+        "compress": map_codec.compress,
+        "reconstruct": map_codec.reconstruct,
+        "classify": classify.classify,
+        "superresolve": map_codec.superresolve,
+    },
+    CAMPAIGN: {
+        "status": status.status,
+        "validate": validate.validate,
+        "regenerate": regenerate.regenerate,
+        "cost": cost.cost,
+        "calibrate": classify.calibrate,
+    },
+    MACHINE: {"bench": bench.bench},
+}
+for panel, commands in _CONTENTS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)

@@ -5,20 +5,19 @@ from typing import NamedTuple
 import numpy as np
 
 from ephforge.baselines.fft import fft
-from ephforge.baselines.measure import BITS_PER_NUMBER, Code, allowed_bits
+from ephforge.baselines.measure import Code, allowed_bits
 from ephforge.baselines.orbits import quantised_orbits
 from ephforge.baselines.pca import Pca, pca, pca_joint
 from ephforge.baselines.scientific import sz3, zfp
 from ephforge.baselines.svd import svd, svd_irreducible_q, svd_joint
 from ephforge.baselines.tucker import tucker
 from ephforge.core.blocks import Block, on_grid
-from ephforge.core.errors import EphforgeError
 from ephforge.model.codec import Codec
 
 # method -> what it is; all of them quantise and use an entropy coder
 METHODS = {
     "autoencoder": "convolutional autoencoder, trained on synthetic materials",
-    "linear": "the linear transform of the autoencoder, without its convolutions",
+    "linear": "the same bytes, decoded without the convolutions",
     "svd": "truncated SVD of the k x q matrix of each channel",
     "svd_irreducible_q": "truncated SVD of k x irreducible q, bands m <= n",
     "svd_joint": "one truncated SVD of channels x symmetry orbits",
@@ -49,9 +48,10 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
     grid, orbits = on_grid(block), block.orbits
     allowed = [allowed_bits(budget, grid) for budget in budgets]
     unseen = "no training material with this lattice"
+    learned, linear = _learned(block, allowed, codec)
     trials = {
-        "autoencoder": _learned(block, allowed, codec),
-        "linear": _learned(block, allowed, codec.linear_part),
+        "autoencoder": learned,
+        "linear": linear,
         "svd": Trial(svd(grid, allowed)),
         "svd_irreducible_q": Trial(svd_irreducible_q(grid, orbits, allowed)),
         "svd_joint": Trial(svd_joint(grid, orbits, allowed)),
@@ -77,22 +77,12 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
     return trials
 
 
-def _learned(block: Block, allowed: list[int], codec: Codec) -> Trial:
-    try:
-        return Trial([learned_code(block, limit, codec) for limit in allowed])
-    except EphforgeError as error:  # more bands or modes than it was trained with
-        return Trial(None, str(error))
-
-
-def learned_code(block: Block, limit: int, codec: Codec) -> Code:
-    """What a codec makes of a block with that many bits.
-
-    A limit below the smallest code of the network stores nothing, and gives zero.
-    """
-    grid = on_grid(block)
-    budget = limit / (BITS_PER_NUMBER * grid.size)
-    bits = BITS_PER_NUMBER * codec.stored_numbers(block, budget)
-    if bits > limit:
-        return Code(np.zeros(grid.shape), 0)
-    g_mnvo = np.asarray(codec.compress(block, budget), dtype=float)
-    return Code(g_mnvo[..., block.orbits.orbit_kq], bits)
+def _learned(block: Block, allowed: list[int], codec: Codec) -> tuple[Trial, Trial]:
+    """Codes of the autoencoder, and what its linear part makes of the same bytes."""
+    codes = codec.encode_all(block, allowed)
+    silent = codec.linear_part
+    found = []
+    for blocks in ([c.g for c in codes], [silent.decode(c.data, block) for c in codes]):
+        grids = [g_mnvo[..., block.orbits.orbit_kq] for g_mnvo in blocks]
+        found.append(Trial([Code(g, 8 * len(c.data)) for g, c in zip(grids, codes, strict=True)]))
+    return tuple(found)

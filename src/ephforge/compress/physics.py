@@ -8,6 +8,7 @@ from jaxtyping import Float
 from ephforge.baselines.measure import relative_error
 from ephforge.compress.methods import Trial
 from ephforge.core.blocks import Block, on_grid
+from ephforge.core.units import MEV
 from ephforge.observables.block_sums import coupling_of, linewidths_of
 
 
@@ -22,7 +23,8 @@ def physics(
 
     Metals (those in `electrons`): `lambda` and |lambda_rebuilt / lambda - 1|.  Others, whose
     bands in the window are taken as filled: ||Gamma_rebuilt - Gamma|| / ||Gamma|| over all states.
-    Both on the meshes of the block, which converge neither.
+    Modes softer than `options["soft_mode"]` (meV) do not couple, whatever was rebuilt.  Both on
+    the meshes of the block, which converge neither.
     """
     grid = on_grid(block)
     if block.name in electrons:
@@ -47,9 +49,11 @@ def physics(
 
 
 def _coupling(block: Block, g_mnvkq, electrons: Mapping[str, float], options: dict) -> float:
-    return coupling_of(block, g_mnvkq, electrons[block.name], options["broadening"])
+    width, soft_mode = options["broadening"], options["soft_mode"] / MEV
+    return coupling_of(block, g_mnvkq, electrons[block.name], width, soft_mode)
 
 
 def _linewidths(block: Block, g_mnvkq, options: dict) -> Float[np.ndarray, "k n"]:
     filled_kn = np.ones(block.energies.shape)
-    return linewidths_of(block, g_mnvkq, filled_kn, options["broadening"], options["temperature"])
+    width, soft_mode = options["broadening"], options["soft_mode"] / MEV
+    return linewidths_of(block, g_mnvkq, filled_kn, width, options["temperature"], soft_mode)

@@ -43,15 +43,16 @@ def run(
     """
     start = time.perf_counter()
     codec, splits = load_codec(autoencoder), read_splits(dataset)
-    fitted = fit(splits["train"])
+    tested = evenly(splits["test"], options["test_materials"])
     budgets = options["budgets"]
     drawn = min(range(len(budgets)), key=lambda i: abs(np.log(budgets[i] / EXAMPLE_BUDGET)))
     real = read_materials([materials] if isinstance(materials, str) else list(materials))
+    fitted = fit(splits["train"], tested + real)
     tables, bits, reasons, groups, bounded, sums = {}, {}, {}, {}, {}, {}
-    for number, block in enumerate(splits["test"] + real):
+    for number, block in enumerate(tested + real):
         trials = try_all(block, budgets, codec, fitted)
         tables[block.name] = _errors(block, budgets, trials)
-        is_real = number >= len(splits["test"])
+        is_real = number >= len(tested)
         if is_real:
             bits[block.name] = _bits(budgets, trials)
             bounded[block.name] = error_bounded(block, trials, options["bounds"])
@@ -60,11 +61,10 @@ def run(
         reasons |= {block.name: found} if found else {}
         if is_real or number < SYNTHETIC_EXAMPLES:
             groups[block.name] = _example(block, trials, drawn, budgets[drawn])
-        log.info("%s done, %d of %d", block.name, number + 1, len(splits["test"]) + len(real))
+        log.info("%s done, %d of %d", block.name, number + 1, len(tested) + len(real))
 
     synthetic = {
-        str(budget): summary([tables[b.name][str(budget)] for b in splits["test"]])
-        for budget in budgets
+        str(budget): summary([tables[b.name][str(budget)] for b in tested]) for budget in budgets
     }
     first_principles = {block.name: tables[block.name] for block in real}
     seconds = time.perf_counter() - start
@@ -89,6 +89,12 @@ def run(
     }
     write(examples, "examples", {}, {**provenance, "wall_seconds": seconds}, groups)
     write_record(metrics, record)
+
+
+def evenly(blocks: list, count: int) -> list:
+    """That many of the blocks, evenly spaced, or all."""
+    count = min(count, len(blocks))
+    return [blocks[i * len(blocks) // count] for i in range(count)]
 
 
 def _errors(block: Block, budgets: list[float], trials: dict[str, Trial]) -> dict:

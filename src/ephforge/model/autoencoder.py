@@ -8,10 +8,11 @@ left and the step of the code.  For refinement in q a second path, of the same f
 the best linear guess.  Both are zero before training.
 
 Convolutions are periodic in k, in k+q and at fixed q, constant on shells of steps, and
-evaluated on one representative per symmetry orbit (geometry.py).
+evaluated on one representative per symmetry orbit (geometry.py).  All channels share their
+weights and see each other as means over final bands, initial bands and modes, so one network
+serves any number of bands and modes.
 
-Axes   o orbits      x  band-band-mode channels    i,j  hidden channels
-       h harmonics   t  side information
+Axes   o orbits   m,n,v final band, initial band, mode   f features   r kinds of steps
 """
 
 from typing import NamedTuple
@@ -21,9 +22,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from ephforge.model.geometry import N_HARMONICS, N_MOVES, Geometry
+from ephforge.model.geometry import MOVE_CENTRES, N_HARMONICS, N_MOVES, Geometry
 
-N_FACTS = 2  # logarithm of the step, and a constant
+N_INPUTS = 14 + N_HARMONICS  # of `_inputs`
+NEAR = slice(None, None, len(MOVE_CENTRES))  # the first shell of each kind of step
+N_NEAR = N_MOVES // len(MOVE_CENTRES)
 NO_STEP = 1.0  # what a refinement is told in its place
 
 
@@ -31,76 +34,50 @@ class Shape(NamedTuple):
     """Sizes of a network.
 
     Attributes:
-      bands, modes: widest block that fits; channels = bands * bands * modes.
-      features, layers: hidden channels and residual convolutions of each path.
+      features, layers: hidden features of each channel and residual convolutions of each path.
     """
 
-    bands: int
-    modes: int
     features: int
     layers: int
 
 
-class ShellConvolution(nnx.Module):
-    """Periodic convolution, kernel constant on shells of steps, on orbit representatives.
-
-    y_o = x_o W + sum_r sum_p M[r, o, p] x_p W_r
-    """
-
-    def __init__(self, n_in: int, n_out: int, rngs: nnx.Rngs):
-        self.mix = nnx.Linear((N_MOVES + 1) * n_in, n_out, rngs=rngs)
-
-    def __call__(
-        self, x_oi: Float[Array, "o i"], moves_roo: Float[Array, "r o o"]
-    ) -> Float[Array, "o j"]:
-        moved_roi = jnp.einsum("rop,pi->roi", moves_roo, x_oi)
-        together = jnp.concatenate([x_oi[None], moved_roi]).transpose(1, 0, 2)
-        return self.mix(together.reshape(len(x_oi), -1))
-
-
 class Residual(nnx.Module):
-    """x + convolution(gelu(dense(normalised x)))."""
+    """x + convolution(gelu(normalised x)) + what the means over bands and modes say."""
 
     def __init__(self, features: int, rngs: nnx.Rngs):
         self.norm = nnx.RMSNorm(features, rngs=rngs)
-        self.widen = nnx.Linear(features, features, rngs=rngs)
-        self.convolve = ShellConvolution(features, features, rngs)
+        self.convolve = nnx.Linear((N_NEAR + 1) * features, features, rngs=rngs)
+        self.mix = nnx.Linear(3 * features, features, rngs=rngs)
 
     def __call__(
-        self, x_oi: Float[Array, "o i"], moves_roo: Float[Array, "r o o"]
-    ) -> Float[Array, "o i"]:
-        return x_oi + self.convolve(nnx.gelu(self.widen(self.norm(x_oi))), moves_roo)
+        self, x_omnvf: Float[Array, "o m n v f"], moves_roo: Float[Array, "r o o"]
+    ) -> Float[Array, "o m n v f"]:
+        y_omnvf = nnx.gelu(self.norm(x_omnvf))
+        moved = jnp.einsum("rop,pmnvf->romnvf", moves_roo[NEAR], y_omnvf)
+        together = jnp.moveaxis(jnp.concatenate([y_omnvf[None], moved]), 0, -2)
+        means = [_mean(y_omnvf, axis) for axis in (1, 2, 3)]
+        local = self.convolve(together.reshape(*y_omnvf.shape[:-1], -1))
+        return x_omnvf + local + self.mix(jnp.concatenate(means, axis=-1))
 
 
 class Path(nnx.Module):
     """Convolutions from |g| on orbits to a correction of it; zero before training."""
 
     def __init__(self, shape: Shape, rngs: nnx.Rngs):
-        channels = shape.bands**2 * shape.modes
-        n_in = 2 * channels + N_HARMONICS + 1 + N_FACTS
-        self.enter = nnx.Linear(n_in, shape.features, rngs=rngs)
+        self.enter = nnx.Linear(N_INPUTS, shape.features, rngs=rngs)
         self.blocks = nnx.List([Residual(shape.features, rngs) for _ in range(shape.layers)])
-        self.norm = nnx.RMSNorm(shape.features, rngs=rngs)
         zeros = nnx.initializers.zeros
-        self.leave = nnx.Linear(shape.features, channels, kernel_init=zeros, rngs=rngs)
+        self.leave = nnx.Linear(shape.features, 1, kernel_init=zeros, rngs=rngs)
 
-    def hidden(self, g_ox, real_x, given_o, step, geometry: Geometry) -> Float[Array, "o i"]:
-        """Features of every orbit."""
-        n_orbits = len(g_ox)
-        facts_t = jnp.stack([jnp.log10(step), jnp.ones_like(step)]).astype(g_ox.dtype)
-        everywhere = jnp.concatenate([real_x.astype(g_ox.dtype), facts_t])
-        side = [
-            jnp.broadcast_to(everywhere, (n_orbits, len(everywhere))),
-            geometry.harmonics_oh,
-            given_o.astype(g_ox.dtype)[:, None],
-        ]
-        h_oi = self.enter(jnp.concatenate([g_ox, *side], axis=-1))
+    def hidden(self, g_omnv, given_o, step, geometry: Geometry) -> Float[Array, "o m n v f"]:
+        """Features of every number."""
+        x_omnvf = self.enter(_inputs(g_omnv, given_o, step, geometry))
         for block in self.blocks:
-            h_oi = block(h_oi, geometry.moves_roo)
-        return self.norm(h_oi)
+            x_omnvf = block(x_omnvf, geometry.moves_roo)
+        return nnx.gelu(x_omnvf)
 
-    def __call__(self, g_ox, real_x, given_o, step, geometry: Geometry) -> Float[Array, "o x"]:
-        return self.leave(nnx.gelu(self.hidden(g_ox, real_x, given_o, step, geometry)))
+    def __call__(self, g_omnv, given_o, step, geometry: Geometry) -> Float[Array, "o m n v"]:
+        return self.leave(self.hidden(g_omnv, given_o, step, geometry))[..., 0]
 
 
 class Autoencoder(nnx.Module):
@@ -112,49 +89,70 @@ class Autoencoder(nnx.Module):
         self.refiner = Path(shape, rngs)
 
     def decode(
-        self,
-        first_ox: Float[Array, "o x"],
-        real_x: Bool[Array, " x"],
-        step: Float[Array, ""],
-        geometry: Geometry,
-    ) -> Float[Array, "o x"]:
+        self, first_omnv: Float[Array, "o m n v"], step: Float[Array, ""], geometry: Geometry
+    ) -> Float[Array, "o m n v"]:
         """Block with rms 1 from what the integers of a code decode to."""
-        given_o = jnp.ones(len(first_ox), bool)
-        correction_ox = self.decoder(first_ox, real_x, given_o, step, geometry)
-        return self._hermitian(first_ox + step * correction_ox * real_x, geometry)
+        given_o = jnp.ones(len(first_omnv), bool)
+        correction_omnv = self.decoder(first_omnv, given_o, step, geometry)
+        return hermitian_part(first_omnv + step * correction_omnv, geometry.partner_o)
 
     def refine(
         self,
-        g_ox: Float[Array, "o x"],
-        real_x: Bool[Array, " x"],
+        g_omnv: Float[Array, "o m n v"],
         given_o: Bool[Array, " o"],
         guess_oo: Float[Array, "o o"],
         geometry: Geometry,
-    ) -> Float[Array, "o x"]:
+    ) -> Float[Array, "o m n v"]:
         """All orbits from the given ones."""
-        guess_ox = guess_oo @ jnp.where(given_o[:, None], g_ox, 0)
-        step = jnp.asarray(NO_STEP, g_ox.dtype)
-        correction_ox = self.refiner(guess_ox, real_x, given_o, step, geometry)
-        return self._hermitian(guess_ox + correction_ox * real_x, geometry)
+        seen_omnv = jnp.where(given_o[:, None, None, None], g_omnv, 0)
+        guess_omnv = jnp.einsum("op,pmnv->omnv", guess_oo, seen_omnv)
+        step = jnp.asarray(NO_STEP, g_omnv.dtype)
+        correction_omnv = self.refiner(guess_omnv, given_o, step, geometry)
+        return hermitian_part(guess_omnv + correction_omnv, geometry.partner_o)
 
-    def _hermitian(self, g_ox, geometry: Geometry):
-        return hermitian_part(g_ox, geometry.partner_o, self.shape.bands, self.shape.modes)
+
+def _mean(x: Float[Array, "..."], axes) -> Float[Array, "..."]:
+    return jnp.broadcast_to(x.mean(axis=axes, keepdims=True), x.shape)
+
+
+def _inputs(g_omnv, given_o, step, geometry: Geometry) -> Float[Array, "o m n v f"]:
+    """What every number starts from: itself, means around it, which channel, where, what step."""
+    _, m, n, v = g_omnv.shape
+    values = [g_omnv, jnp.minimum(g_omnv, 0.3)]
+    values += [_mean(g_omnv, axes) for axes in (1, 2, 3, (1, 2), (1, 2, 3))]
+    places = [
+        ((jnp.arange(m) + 0.5) / m)[:, None, None],
+        ((jnp.arange(n) + 0.5) / n)[:, None],
+        (jnp.arange(v) + 0.5) / v,
+        jnp.eye(m, n)[:, :, None],
+        (jnp.arange(v) < 3).astype(g_omnv.dtype),
+    ]
+    orbits = [given_o.astype(g_omnv.dtype), *geometry.harmonics_oh.T]
+    columns = [
+        *values,
+        *places,
+        jnp.log10(step),
+        *(column_o[:, None, None, None] for column_o in orbits),
+    ]
+    shaped = [jnp.broadcast_to(c, g_omnv.shape).astype(g_omnv.dtype) for c in columns]
+    return jnp.stack(shaped, axis=-1)
 
 
 def hermitian_part(
-    g_ox: Float[Array, "o x"], partner_o: Int[Array, " o"], bands: int, modes: int
-) -> Float[Array, "o x"]:
+    g_omnv: Float[Array, "o m n v"], partner_o: Int[Array, " o"]
+) -> Float[Array, "o m n v"]:
     """Mean of |g_mn| at an orbit and |g_nm| at its partner orbit."""
-    g_omnv = g_ox.reshape(-1, bands, bands, modes)
-    return ((g_omnv + g_omnv[partner_o].swapaxes(1, 2)) / 2).reshape(g_ox.shape)
+    return (g_omnv + g_omnv[partner_o].swapaxes(1, 2)) / 2
 
 
 def relative_error(
-    found_ox: Float[Array, "o x"], true_ox: Float[Array, "o x"], weight_o: Float[Array, " o"]
+    found_omnv: Float[Array, "o m n v"],
+    true_omnv: Float[Array, "o m n v"],
+    weight_o: Float[Array, " o"],
 ) -> Float[Array, ""]:
     """||found - true|| / ||true||, each orbit counted with its weight."""
-    squared = jnp.einsum("o,ox->", weight_o, (found_ox - true_ox) ** 2)
-    return jnp.sqrt(squared / jnp.einsum("o,ox->", weight_o, true_ox**2) + 1e-12)
+    squared = jnp.einsum("o,omnv->", weight_o, (found_omnv - true_omnv) ** 2)
+    return jnp.sqrt(squared / jnp.einsum("o,omnv->", weight_o, true_omnv**2) + 1e-12)
 
 
 def assert_single_precision(module: nnx.Module) -> None:

@@ -58,12 +58,11 @@ class Writer:
         if count > 1:
             self.coder.encode(int(value), _MODEL.Uniform(count))
 
-    def flags(self, values: np.ndarray, share: float) -> None:
-        """Booleans that are true with probability `share`."""
+    def flags(self, values: np.ndarray, share: np.ndarray) -> None:
+        """Booleans, each with its probability of being true."""
         if values.size:
-            self.coder.encode(
-                values.ravel().astype(np.int32), _MODEL.Bernoulli(share, perfect=False)
-            )
+            symbols = values.ravel().astype(np.int32)
+            self.coder.encode(symbols, _MODEL.Bernoulli(perfect=False), np.float32(share.ravel()))
 
     def integers(self, n_e: Int[np.ndarray, " e"], probability_en: np.ndarray) -> None:
         """Integers with probabilities of -LARGEST to LARGEST and of anything else."""
@@ -93,15 +92,11 @@ class Reader:
     def number(self, count: int) -> int:
         return int(self.coder.decode(_MODEL.Uniform(count))) if count > 1 else 0
 
-    def flags(self, shape: tuple[int, ...], share: float) -> np.ndarray:
-        count = int(np.prod(shape))
-        if not count:
-            return np.zeros(shape, bool)
-        return (
-            self.coder.decode(_MODEL.Bernoulli(share, perfect=False), count)
-            .astype(bool)
-            .reshape(shape)
-        )
+    def flags(self, share: np.ndarray) -> np.ndarray:
+        if not share.size:
+            return np.zeros(share.shape, bool)
+        found = self.coder.decode(_MODEL.Bernoulli(perfect=False), np.float32(share.ravel()))
+        return found.astype(bool).reshape(share.shape)
 
     def integers(self, probability_en: np.ndarray) -> Int[np.ndarray, " e"]:
         symbol_e = self.coder.decode(_MODEL.Categorical(perfect=False), probability_en)
@@ -113,24 +108,21 @@ class Reader:
         return n_e
 
 
-def write_header(writer: Writer, header: Header, shares: tuple[float, float]) -> None:
-    """Scale, step, and the degeneracies; shares of group ends among bands and modes."""
+def write_header(writer: Writer, header: Header, shares: tuple[np.ndarray, np.ndarray]) -> None:
+    """Scale, step, and the degeneracies; shares: `ends_of` of the codec."""
     writer.number(header.scale, SCALES)
     writer.number(header.step, STEPS)
     writer.number(int(header.pattern is not None), 2)
-    for ends, share in zip(header.pattern or (), shares, strict=header.pattern is not None):
+    for ends, share in zip(header.pattern or (), shares, strict=False):
         writer.flags(ends, share)
 
 
-def read_header(
-    reader: Reader, shapes: tuple[tuple[int, int], tuple[int, int]], shares: tuple[float, float]
-) -> Header:
-    """Inverse of `write_header`; shapes of the two tables of a pattern."""
+def read_header(reader: Reader, shares: tuple[np.ndarray, np.ndarray]) -> Header:
+    """Inverse of `write_header`."""
     scale, step = reader.number(SCALES), reader.number(STEPS)
     if not reader.number(2):
         return Header(scale, step, None)
-    tables = [reader.flags(s, share) for s, share in zip(shapes, shares, strict=True)]
-    return Header(scale, step, Pattern(*tables))
+    return Header(scale, step, Pattern(*(reader.flags(share) for share in shares)))
 
 
 def write_integers(

@@ -15,7 +15,6 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
-from ephforge.core.errors import EphforgeError
 from ephforge.model.autoencoder import Autoencoder
 from ephforge.model.bitstream import (
     STEPS,
@@ -30,7 +29,14 @@ from ephforge.model.bitstream import (
     write_header,
     write_integers,
 )
-from ephforge.model.degeneracy import entries_of, no_degeneracy, pattern_of
+from ephforge.model.degeneracy import (
+    bucket_of,
+    entries_of,
+    no_degeneracy,
+    pattern_of,
+    star_sizes,
+    summary,
+)
 from ephforge.model.geometry import geometry_of
 from ephforge.model.prior import Prior
 from ephforge.model.sparse import Dictionary, dictionary_of, integers
@@ -52,13 +58,14 @@ class Codec:
     """A network with its weights, the statistics of its transform, and the prior of its integers.
 
     Attributes:
-      shares: of the ends of degenerate groups among bands and among modes.
+      share_tb: of the ends of degenerate groups among bands (t = 0) and modes (t = 1), by the
+        logarithm b of the number of points in a star.
     """
 
     network: Autoencoder
     statistics: Statistics
     prior: Prior
-    shares: tuple[float, float]
+    share_tb: Float[np.ndarray, "2 b"]
 
     def encode(self, block: Block, bits: int) -> Code:
         """The code of at most so many bits with the smallest step; without a byte it is zero."""
@@ -66,7 +73,6 @@ class Codec:
 
     def encode_all(self, block: Block, bits: list[int]) -> list[Code]:
         """Codes of one block within several sizes."""
-        self._refuse_wider(block)
         coders = [_Coder(self, block, pattern) for pattern in _patterns(block)]
         found = []
         for most in bits:
@@ -80,13 +86,11 @@ class Codec:
         Raises:
           EphforgeError: the bytes are no code of such a block.
         """
-        self._refuse_wider(block)
         if not data:
             return np.zeros(block.g.shape)
-        bands, modes = len(block.g), block.g.shape[2]
-        free = no_degeneracy(block.orbits, bands, modes)
+        free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
         reader = Reader(data)
-        header = read_header(reader, (free.bands_sb.shape, free.modes_sv.shape), self.shares)
+        header = read_header(reader, self.ends_of(block))
         dictionary = dictionary_of(block, self.statistics, header.pattern or free)
         step = step_value(header.step)
         n_e = read_integers(reader, dictionary, step, self.prior)
@@ -94,18 +98,25 @@ class Codec:
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV on all orbits from the given ones; the others are not looked at."""
-        self._refuse_wider(block)
         hidden = np.where(given_o, block.g, 0.0).astype(block.g.dtype)
         seen = replace(block, g=hidden, g_grid=None)
         size_o = block.orbits.size_o
         # the scale of what is seen stands for the whole block
         factor = math.sqrt(size_o.sum() / size_o[given_o].sum())
-        shape = self.network.shape
-        g_ox = channels_of(seen, shape.bands, shape.modes) / np.float32(factor)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        arguments = (g_ox, real_x, given_o, self._guess(block, given_o), geometry_of(block))
-        found = scale_of(seen) * factor * self._narrowed(_refine(*self._split, *arguments), block)
+        g_omnv = normalised(seen) / np.float32(factor)
+        arguments = (g_omnv, given_o, self._guess(block, given_o), geometry_of(block))
+        found_omnv = np.asarray(_refine(*self._split, *arguments), float)
+        found = scale_of(seen) * factor * found_omnv.transpose(1, 2, 3, 0)
         return np.where(given_o, block.g, np.maximum(found, 0.0))
+
+    def ends_of(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
+        """Probability that a degenerate group ends at each place of a pattern of the block."""
+        places = len(block.g) - 1, block.g.shape[2] - 1
+        found = zip(self.share_tb, star_sizes(block.orbits), places, strict=True)
+        return tuple(
+            np.tile(share_b[bucket_of(size_s, len(share_b))][:, None], (1, n))
+            for share_b, size_s, n in found
+        )
 
     @cached_property
     def linear_part(self) -> "Codec":
@@ -117,18 +128,26 @@ class Codec:
         return replace(self, network=silent)
 
     def features(self, block: Block) -> Float[np.ndarray, " f"]:
-        """Mean and spread over the mesh of the decoder's features: fixed length.
+        """Means and spreads of the decoder's features, and degeneracies: fixed length.
 
-        Every pair (k, q) counts equally, so they do not depend on the choice of orbits.
+        Over the mesh, each pair (k, q) alike, so that they do not depend on the choice of orbits;
+        coupling within and between bands apart, and the lower and the upper half of the modes.
         """
-        shape = self.network.shape
-        self._refuse_wider(block)
-        g_ox = channels_of(block, shape.bands, shape.modes)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        hidden_oi = np.asarray(_features(*self._split, g_ox, real_x, geometry_of(block)), float)
+        hidden = np.asarray(_features(*self._split, normalised(block), geometry_of(block)), float)
         weight_o = geometry_of(block).weight_o
-        mean_i = weight_o @ hidden_oi
-        return np.concatenate([mean_i, np.sqrt(weight_o @ (hidden_oi - mean_i) ** 2)])
+        mean_mnvf = np.einsum("o,omnvf->mnvf", weight_o, hidden)
+        square_mnvf = np.einsum("o,omnvf->mnvf", weight_o, hidden**2)
+        bands, _, modes, _ = mean_mnvf.shape
+        is_lower_v = np.arange(modes) < (modes + 1) // 2
+        found = [summary(pattern_of(block))]
+        for is_within in (True, False):
+            for is_lower in (True, False):
+                chosen = (np.eye(bands, dtype=bool) == is_within)[..., None]
+                chosen = chosen & (is_lower_v == is_lower)
+                mean_f = mean_mnvf[chosen].mean(axis=0) if chosen.any() else 0 * mean_mnvf[0, 0, 0]
+                square_f = square_mnvf[chosen].mean(axis=0) if chosen.any() else mean_f
+                found += [mean_f, np.sqrt(np.maximum(square_f - mean_f**2, 0))]
+        return np.concatenate(found)
 
     @cached_property
     def _split(self):
@@ -149,29 +168,13 @@ class Codec:
 
     def _synthesise(self, block: Block, dictionary: Dictionary, n_e, step: float):
         """|g| with rms 1, about, from integers."""
-        shape = self.network.shape
         root_o = dictionary.entries.root_o
-        first_ox = np.float32((dictionary.decode(n_e * step) / root_o).T)
-        wide_ox = widened(first_ox, block, shape.bands, shape.modes)
-        real_x = is_real_channel(block, shape.bands, shape.modes)
-        found = _decode(*self._split, wide_ox, real_x, np.float32(step), geometry_of(block))
-        g_xo = self._narrowed(found, block).reshape(-1, len(root_o))
+        first_xo = dictionary.decode(n_e * step) / root_o
+        first_omnv = np.float32(first_xo.reshape(block.g.shape).transpose(3, 0, 1, 2))
+        found = _decode(*self._split, first_omnv, np.float32(step), geometry_of(block))
+        g_xo = np.asarray(found, float).transpose(1, 2, 3, 0).reshape(first_xo.shape)
         g_xo = dictionary.entries.project(g_xo * root_o) / root_o
         return np.maximum(g_xo, 0.0).reshape(block.g.shape)
-
-    def _narrowed(self, found_ox, block: Block) -> Float[np.ndarray, "m n v o"]:
-        shape = self.network.shape
-        g_omnv = np.asarray(found_ox, float).reshape(-1, shape.bands, shape.bands, shape.modes)
-        m, _, v, _ = block.g.shape
-        return g_omnv[:, :m, :m, :v].transpose(1, 2, 3, 0)
-
-    def _refuse_wider(self, block: Block) -> None:
-        shape, (m, _, v, _) = self.network.shape, block.g.shape
-        if m > shape.bands or v > shape.modes:
-            raise EphforgeError(
-                f"{block.name}: {m} bands and {v} modes, but this autoencoder takes at most "
-                f"{shape.bands} and {shape.modes}; train one on such materials"
-            )
 
 
 class _Coder:
@@ -179,6 +182,7 @@ class _Coder:
 
     def __init__(self, codec: Codec, block: Block, pattern):
         self.codec, self.block, self.pattern = codec, block, pattern
+        self.ends = codec.ends_of(block)
         bands, modes = len(block.g), block.g.shape[2]
         free = no_degeneracy(block.orbits, bands, modes)
         self.dictionary = dictionary_of(block, codec.statistics, pattern or free)
@@ -206,7 +210,7 @@ class _Coder:
             step = step_value(number)
             n_e = integers(self.dictionary, self.y_xo, step)
             writer = Writer()
-            write_header(writer, Header(self.scale, number, self.pattern), self.codec.shares)
+            write_header(writer, Header(self.scale, number, self.pattern), self.ends)
             write_integers(writer, n_e, self.dictionary, step, self.codec.prior)
             self.tried[number] = n_e, writer.bytes()
         return self.tried[number]
@@ -231,40 +235,22 @@ def scale_of(block: Block) -> float:
     return float(np.sqrt(np.mean(np.square(block.g, dtype=float) @ share_o)))
 
 
-def widened(
-    g_ox: Float[np.ndarray, "o x"], block: Block, bands: int, modes: int
-) -> Float[np.ndarray, "o y"]:
-    """Channels of a block among those of the widest, zero on those the block lacks."""
-    m, _, v, o = block.g.shape
-    wide_omnv = np.zeros((o, bands, bands, modes), np.float32)
-    wide_omnv[:, :m, :m, :v] = g_ox.reshape(o, m, m, v)
-    return wide_omnv.reshape(o, -1)
-
-
-def channels_of(block: Block, bands: int, modes: int) -> Float[np.ndarray, "o y"]:
-    """Normalised |g| with bands and modes as channels, zero on those the block lacks."""
-    g_ox = block.g.transpose(3, 0, 1, 2).reshape(block.g.shape[3], -1) / (scale_of(block) or 1.0)
-    return widened(g_ox, block, bands, modes)
-
-
-def is_real_channel(block: Block, bands: int, modes: int) -> Bool[np.ndarray, " x"]:
-    """Which channels the block has."""
-    m, _, v, _ = block.g.shape
-    has_band, has_mode = np.arange(bands) < m, np.arange(modes) < v
-    return (has_band[:, None, None] & has_band[None, :, None] & has_mode).reshape(-1)
+def normalised(block: Block) -> Float[np.ndarray, "o m n v"]:
+    """|g| with rms 1, orbits first, float32."""
+    return np.float32(block.g.transpose(3, 0, 1, 2) / (scale_of(block) or 1.0))
 
 
 @partial(jax.jit, static_argnums=0)
-def _decode(graph, weights, first_ox, real_x, step, geometry):
-    return nnx.merge(graph, weights).decode(first_ox, real_x, step, geometry)
+def _decode(graph, weights, first_omnv, step, geometry):
+    return nnx.merge(graph, weights).decode(first_omnv, step, geometry)
 
 
 @partial(jax.jit, static_argnums=0)
-def _refine(graph, weights, g_ox, real_x, given_o, guess_oo, geometry):
-    return nnx.merge(graph, weights).refine(g_ox, real_x, given_o, guess_oo, geometry)
+def _refine(graph, weights, g_omnv, given_o, guess_oo, geometry):
+    return nnx.merge(graph, weights).refine(g_omnv, given_o, guess_oo, geometry)
 
 
 @partial(jax.jit, static_argnums=0)
-def _features(graph, weights, g_ox, real_x, geometry):
-    step, given_o = jnp.float32(FINE), jnp.ones(len(g_ox), bool)
-    return nnx.merge(graph, weights).decoder.hidden(g_ox, real_x, given_o, step, geometry)
+def _features(graph, weights, g_omnv, geometry):
+    step, given_o = jnp.float32(FINE), jnp.ones(len(g_omnv), bool)
+    return nnx.merge(graph, weights).decoder.hidden(g_omnv, given_o, step, geometry)

@@ -71,6 +71,26 @@ def no_degeneracy(orbits: Orbits, bands: int, modes: int) -> Pattern:
     return Pattern(np.ones((len(k_s), bands - 1), bool), np.ones((len(q_s), modes - 1), bool))
 
 
+def star_sizes(orbits: Orbits) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]]:
+    """Points in each star of k and of q; the fewer, the more symmetric, the more degenerate."""
+    return tuple(np.unique(star, return_counts=True)[1] for star in _stars(orbits))
+
+
+def bucket_of(size_s: Int[np.ndarray, " s"], count: int) -> Int[np.ndarray, " s"]:
+    """Number of the class of stars of about that many points, below count."""
+    return np.minimum(np.log2(size_s).astype(int), count - 1)
+
+
+def summary(pattern: Pattern) -> Float[np.ndarray, " f"]:
+    """Share of degenerate neighbours from the lowest to the highest band, and of modes."""
+    found = []
+    for ends, places in zip(pattern, (3, 5), strict=True):
+        share = 1 - ends.mean(axis=0) if ends.size else np.zeros(1)
+        at = (np.arange(len(share)) + 0.5) / len(share)
+        found.append(np.interp((np.arange(places) + 0.5) / places, at, share))
+    return np.concatenate(found)
+
+
 def entries_of(block: Block, pattern: Pattern) -> Entries:
     """Classes of equal numbers; of the block its geometry and shape are used only."""
     star_k, star_q = (np.unique(star, return_inverse=True)[1] for star in _stars(block.orbits))

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 from ephforge.model.sparse import Dictionary
 
 FIRST_LEVEL = 16  # coefficients
-N_FEATURES = 12
+N_FEATURES = 13
 LARGEST = 24  # integers beyond +-LARGEST are coded as such, and their size after them
 _CLIP = 8.0  # of a size in units of the expected one
 _TYPICAL = 0.7  # mean of it, of which nothing is known
@@ -98,14 +98,16 @@ def features(
     for seen_ic, trust_ic in zip(dictionary.split(seen_e), dictionary.split(trust_e), strict=True):
         columns.append(_surroundings(seen_ic, trust_ic, overall))
     around = np.concatenate(columns)[asked_e]
-    is_odd_e = np.arange(len(size_e)) >= dictionary.split(size_e)[0].size
+    kinds = [np.full(part.size, kind) for kind, part in enumerate(dictionary.split(size_e))]
+    kind_e = np.concatenate(kinds)[asked_e]
     alone = [
         np.full(len(around), np.log(overall + 0.05)),
         np.full(len(around), np.log(lately + 0.05)),
         np.log(size_e[asked_e] / step),
         np.log(size_e[asked_e]),
         np.full(len(around), level / 10),
-        is_odd_e[asked_e],
+        kind_e == 0,
+        kind_e == 2,
     ]
     return np.column_stack([*alone, around]), asked_e
 

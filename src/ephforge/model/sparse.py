@@ -1,9 +1,10 @@
 """The encoder: integers that a quantised transform decodes to a given block.
 
-A block y is decoded from integers n_e as y = P T (step n), with T the orthonormal transform of
-transform.py and P the projection on blocks whose equal numbers are equal (degeneracy.py).  The
-columns of P T are more than the dimensions of the space they span, so many choices of n decode
-to nearly the same block; the encoder looks for one that costs few bits:
+A block y is decoded from integers n_e as y = P T (step n).  T holds the principal components of
+whole blocks and the orthonormal transform of transform.py beside them, P is the projection on
+blocks whose equal numbers are equal (degeneracy.py).  The columns of P T are more than the
+dimensions of the space they span, so many choices of n decode to nearly the same block; the
+encoder looks for one that costs few bits:
 
     minimise  ||y - P T (step n)||^2 + weight step^2 bits(n).
 
@@ -19,7 +20,7 @@ from jaxtyping import Float, Int
 
 from ephforge.core.blocks import Block
 from ephforge.model.degeneracy import Entries, Pattern, entries_of
-from ephforge.model.transform import Part, Statistics, parts_of, variances_of
+from ephforge.model.transform import Part, Statistics, components_of, parts_of, variances_of
 
 WEIGHT = 0.08  # of a bit, in units of step^2
 SHRINKAGE = 0.35  # threshold over step, for coefficients of which nothing is known
@@ -37,40 +38,57 @@ class Dictionary:
     """P T of one material, float64.
 
     Attributes:
+      components_er: principal components of whole blocks, in coefficients of the parts.
       parts: bases of the even and odd parts.
-      size_e: expected size of each coefficient, rms |g| = 1; even ones first, row by row.
+      size_e: expected size of each coefficient, rms |g| = 1: scores of the components, then the
+        even and the odd ones, row by row.
       entries: classes of equal numbers.
     """
 
+    components_er: Float[np.ndarray, "d r"]
     parts: tuple[Part, Part]
     size_e: Float[np.ndarray, " e"]
     entries: Entries
 
-    def split(self, c_e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Even [i, c] and odd [j, d] coefficients."""
+    def split(self, c_e: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scores [1, r], even [i, c] and odd [j, d] coefficients."""
         shapes = [(p.basis_oi.shape[1], p.channel_xc.shape[1]) for p in self.parts]
-        n_even = shapes[0][0] * shapes[0][1]
-        return c_e[:n_even].reshape(shapes[0]), c_e[n_even:].reshape(shapes[1])
+        n_scores = self.components_er.shape[1]
+        score_r, even, odd = np.split(c_e, [n_scores, n_scores + shapes[0][0] * shapes[0][1]])
+        return score_r[None], even.reshape(shapes[0]), odd.reshape(shapes[1])
 
     def decode(self, c_e: Float[np.ndarray, " e"]) -> Float[np.ndarray, "x o"]:
         """P T c."""
+        n_scores = self.components_er.shape[1]
+        if n_scores:
+            c_e = c_e.copy()
+            c_e[n_scores:] += self.components_er @ c_e[:n_scores]
         y_xo = 0.0
-        for part, c_ic in zip(self.parts, self.split(c_e), strict=True):
+        for part, c_ic in zip(self.parts, self.split(c_e)[1:], strict=True):
             y_xo = y_xo + part.channel_xc @ (part.basis_oi @ c_ic).T
         return self.entries.project(y_xo)
 
     def analyse(self, y_xo: Float[np.ndarray, "x o"]) -> Float[np.ndarray, " e"]:
         """T^T y."""
         parts = [(p.basis_oi.T @ (y_xo.T @ p.channel_xc)).ravel() for p in self.parts]
-        return np.concatenate(parts)
+        c_e = np.concatenate(parts)
+        if not self.components_er.shape[1]:
+            return c_e
+        return np.concatenate([self.components_er.T @ c_e, c_e])
+
+    @property
+    def gain(self) -> float:
+        """Bound on the square of the largest stretch of P T: the components repeat the rest."""
+        return 2.0 if self.components_er.shape[1] else 1.0
 
 
 def dictionary_of(block: Block, statistics: Statistics, pattern: Pattern) -> Dictionary:
     """The dictionary of a block's geometry and shape; its |g| is not looked at."""
     parts = parts_of(block, statistics)
     variance_e = np.concatenate([v.ravel() for v in variances_of(block, statistics, parts)])
-    size_e = np.sqrt(np.maximum(variance_e, SMALLEST**2))
-    return Dictionary(parts, size_e, entries_of(block, pattern))
+    components_er, score_r = components_of(block, statistics)
+    size_e = np.maximum(np.concatenate([score_r, np.sqrt(variance_e)]), SMALLEST)
+    return Dictionary(components_er, parts, size_e, entries_of(block, pattern))
 
 
 def integers(
@@ -84,23 +102,34 @@ def integers(
 
 def _shrunk(dictionary: Dictionary, y_xo, step: float) -> np.ndarray:
     rarity_e = 1 + RARITY * np.log1p(step / dictionary.size_e)
-    threshold_e = SHRINKAGE / 2 * step * rarity_e
-    c_e = ahead_e = dictionary.analyse(y_xo)
+    threshold_e = SHRINKAGE / 2 * step * rarity_e / dictionary.gain
+    c_e = ahead_e = _start(dictionary, y_xo)
     momentum = 1.0
     for _ in range(SHRINK_STEPS):
-        moved_e = ahead_e + dictionary.analyse(y_xo - dictionary.decode(ahead_e))
+        slope_e = dictionary.analyse(y_xo - dictionary.decode(ahead_e))
+        moved_e = ahead_e + slope_e / dictionary.gain
         new_e = np.sign(moved_e) * np.maximum(np.abs(moved_e) - threshold_e, 0)
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead_e = new_e + (momentum - 1) / following * (new_e - c_e)
         c_e, momentum = new_e, following
     is_used_e = c_e != 0
     for _ in range(SETTLE_STEPS):  # shrinkage made those in use too small
-        c_e = c_e + 1.3 * is_used_e * dictionary.analyse(y_xo - dictionary.decode(c_e))
+        slope_e = dictionary.analyse(y_xo - dictionary.decode(c_e))
+        c_e = c_e + 1.3 / dictionary.gain * is_used_e * slope_e
+    return c_e
+
+
+def _start(dictionary: Dictionary, y_xo) -> np.ndarray:
+    """Scores first, then what they leave."""
+    c_e = dictionary.analyse(y_xo)
+    n_scores = dictionary.components_er.shape[1]
+    if n_scores:
+        c_e[n_scores:] -= dictionary.components_er @ c_e[:n_scores]
     return c_e
 
 
 def _settled(dictionary: Dictionary, y_xo, step: float, n_e: np.ndarray) -> np.ndarray:
-    relaxation = RELAXATION
+    relaxation = RELAXATION / dictionary.gain
     best, left_xo = _cost(dictionary, y_xo, step, n_e)
     for _ in range(INTEGER_STEPS):
         wanted_e = n_e + relaxation / step * dictionary.analyse(left_xo)
@@ -115,7 +144,7 @@ def _settled(dictionary: Dictionary, y_xo, step: float, n_e: np.ndarray) -> np.n
             n_e, best, left_xo = new_e, found, new_xo
             continue
         relaxation *= 0.7
-        if relaxation < 0.5:
+        if relaxation < 0.5 / dictionary.gain:
             break
     return n_e
 

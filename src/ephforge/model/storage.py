@@ -26,7 +26,7 @@ def codec_variables(codec: Codec) -> tuple[dict[str, Variable], dict, dict]:
     weights = {
         _path_name(path): _anonymous(np.asarray(leaf), "network weights") for path, leaf in leaves
     }
-    attributes = {"shape": codec.network.shape._asdict(), "shares": list(codec.shares)}
+    attributes = {"shape": codec.network.shape._asdict(), "shares": codec.share_tb.tolist()}
     groups = {}
     for field in fields(Statistics):
         value = getattr(codec.statistics, field.name)
@@ -57,9 +57,9 @@ def codec_of(contents: Contents) -> Codec:
     layers = [(prior[f"matrix_{i}"], prior[f"bias_{i}"]) for i in range(depth)]
     return Codec(
         network,
-        Statistics(shape.bands, shape.modes, **tables),
+        Statistics(**tables),
         Prior(prior["mean"], prior["spread"], layers),
-        tuple(contents.attributes["shares"]),
+        np.array(contents.attributes["shares"]),
     )
 
 

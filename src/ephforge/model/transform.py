@@ -28,6 +28,10 @@ from ephforge.model.geometry import geometry_of
 PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many materials
 PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second moments over orbits
 SMOOTHNESS = 0.9  # of the prior field; below 1
+FEWEST = 8  # materials that components are taken from
+MOST_COMPONENTS = 256
+LARGEST_NUMBERS = 1_500_000  # of the components of one class and set of channels
+RIDGE = 1e-3  # of the mean square norm
 JITTER = 1e-4  # share of the mean variance added to the diagonal when unseen orbits are guessed
 
 
@@ -36,20 +40,23 @@ class Statistics:
     """What the transform takes from the training split; every material has rms |g| 1.
 
     Attributes:
-      bands, modes: widest block.
       orbits: class -> second moment over orbits [o, o].
       even, odd: "class|bands-modes", and "bands-modes" for classes not trained on -> second
         moment over even and odd channels.
-      variances_even, variances_odd: "class|bands-modes" -> mean square of each coefficient.
+      variances_even, variances_odd: "class|bands-modes" -> mean square of each coefficient, of
+        what the components leave where there are any.
+      components: "class|bands-modes" -> principal components of whole blocks, coefficients (even
+        ones first) x components; directions, as 16-bit integers.
+      scores: likewise -> standard deviations of the components' scores.
     """
 
-    bands: int
-    modes: int
     orbits: dict[str, np.ndarray]
     even: dict[str, np.ndarray]
     odd: dict[str, np.ndarray]
     variances_even: dict[str, np.ndarray]
     variances_odd: dict[str, np.ndarray]
+    components: dict[str, np.ndarray]
+    scores: dict[str, np.ndarray]
 
 
 class Part(NamedTuple):
@@ -106,22 +113,59 @@ def statistics_of(blocks: list[Block]) -> Statistics:
         for moments, combine_xc in zip((even, odd), combine, strict=True):
             rows = [combine_xc.T @ weighted(b).reshape(len(combine_xc), -1) for b in members]
             moments[name] = sum(r @ r.T for r in rows) / len(rows)
-    bands, modes = max(len(b.g) for b in blocks), max(b.g.shape[2] for b in blocks)
-    first = Statistics(bands, modes, orbits, even, odd, {}, {})
+    first = Statistics(orbits, even, odd, {}, {}, {}, {})
     together = defaultdict(list)
     for block in blocks:
         together[_pair_of(block)].append(block)
     for name, members in together.items():
-        squares = [_squares(members, part) for part in parts_of(members[0], first)]
-        guess = [_separable(part) for part in parts_of(members[0], first)]
-        scale = (squares[0].sum() + squares[1].sum()) / (guess[0].sum() + guess[1].sum())
-        n = len(members)
-        for table, square, separable in zip(
-            (first.variances_even, first.variances_odd), squares, guess, strict=True
-        ):
-            total = n * square + PRIOR_VARIANCES * scale * separable
-            table[name] = total / (n + PRIOR_VARIANCES)
+        _enter(first, name, members)
     return first
+
+
+def _enter(statistics: Statistics, name: str, members: list[Block]) -> None:
+    """Components and variances of the materials of one class and set of channels."""
+    parts = parts_of(members[0], statistics)
+    c_be = np.stack([_normalised(block, parts) for block in members])
+    if len(members) >= FEWEST:
+        found = _components(c_be)
+        statistics.components[name], statistics.scores[name], c_be = found
+    square_e = np.mean(c_be**2, axis=0)
+    guess = [_separable(part) for part in parts]
+    guess_e = np.concatenate([g.ravel() for g in guess])
+    n, prior = len(members), PRIOR_VARIANCES * square_e.sum() / guess_e.sum()
+    total_e = (n * square_e + prior * guess_e) / (n + PRIOR_VARIANCES)
+    even, odd = np.split(total_e, [guess[0].size])
+    statistics.variances_even[name] = even.reshape(guess[0].shape)
+    statistics.variances_odd[name] = odd.reshape(guess[1].shape)
+
+
+def _normalised(block: Block, parts: tuple[Part, Part]) -> Float[np.ndarray, " e"]:
+    """Coefficients of a block, even ones first, of norm 1."""
+    y_xo = weighted(block).reshape(-1, len(parts[0].basis_oi))
+    found = [(p.basis_oi.T @ y_xo.T @ p.channel_xc).ravel() for p in parts]
+    return np.concatenate(found) / np.sqrt(len(y_xo))
+
+
+def _components(c_be: Float[np.ndarray, "b e"]):
+    """Principal components, deviations of their scores, and what the others leave of each block.
+
+    What b others leave of block b is its distance from their span, drawn towards zero by RIDGE
+    (the inverse G of the ridged Gram matrix has it: sum_a G_ab c_a / G_bb).
+    """
+    gram_bb = c_be @ c_be.T
+    ridge = RIDGE * np.trace(gram_bb) / len(gram_bb)
+    inverse_bb = np.linalg.inv(gram_bb + ridge * np.eye(len(gram_bb)))
+    left_be = (inverse_bb / np.diag(inverse_bb)[:, None]) @ c_be
+    value_r, vector_br = np.linalg.eigh(gram_bb)
+    most = min(LARGEST_NUMBERS // c_be.shape[1], MOST_COMPONENTS, len(c_be) - 1)
+    value_r, vector_br = value_r[::-1][:most], vector_br[:, ::-1][:, :most]
+    component_er = c_be.T @ vector_br
+    component_er *= np.iinfo(np.int16).max / np.abs(component_er).max(axis=0)
+    return (
+        np.rint(component_er).astype(np.int16),
+        np.sqrt(np.maximum(value_r, 0) / len(c_be)),
+        left_be,
+    )
 
 
 def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
@@ -149,13 +193,24 @@ def variances_of(
     block: Block, statistics: Statistics, parts: tuple[Part, Part]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expected squares of the even and odd coefficients of a block with rms |g| 1."""
-    tables = (statistics.variances_even, statistics.variances_odd)
-    found = [
-        np.asarray(table.get(_pair_of(block), _separable(part)))
-        for part, table in zip(parts, tables, strict=True)
-    ]
-    scale = block.g[..., 0].size / (found[0].sum() + found[1].sum())
+    found = [_separable(part) for part in parts]
+    scale = block.g[..., 0].size
+    if _pair_of(block) in statistics.variances_even:
+        tables = (statistics.variances_even, statistics.variances_odd)
+        found = [np.asarray(table[_pair_of(block)]) for table in tables]
+    else:
+        scale = scale / (found[0].sum() + found[1].sum())
     return found[0] * scale, found[1] * scale
+
+
+def components_of(block: Block, statistics: Statistics) -> tuple[np.ndarray, np.ndarray]:
+    """Components [e, r] and expected sizes of their scores, rms |g| 1; none for unseen shapes."""
+    name = _pair_of(block)
+    if name not in statistics.components:
+        return np.zeros((0, 0)), np.zeros(0)
+    component_er = statistics.components[name].astype(float)
+    scale = np.sqrt(block.g[..., 0].size)
+    return component_er / np.linalg.norm(component_er, axis=0), statistics.scores[name] * scale
 
 
 def guess_of(
@@ -169,15 +224,6 @@ def guess_of(
 
 def _pair_of(block: Block) -> str:
     return f"{class_of(block)}|{channel_set_of(block)}"
-
-
-def _squares(blocks: list[Block], part: Part):
-    """Mean square of each coefficient of one part, ||Y|| set to 1."""
-    total = 0.0
-    for block in blocks:
-        y_xo = weighted(block).reshape(len(part.channel_xc), -1)
-        total = total + (part.basis_oi.T @ y_xo.T @ part.channel_xc) ** 2 / len(y_xo)
-    return total / len(blocks)
 
 
 def _separable(part: Part):

@@ -70,6 +70,15 @@ def standard_path(cell: Float[np.ndarray, "3 3"], points: int) -> Path:
     )
 
 
+def ticks(path: Path) -> dict[float, str]:
+    """Place on the axis -> name; where the path jumps two points share a tick."""
+    found: dict[float, str] = {}
+    for (left, right), (a, b) in zip(path.ends_x_p2.tolist(), path.names, strict=True):
+        for x, name in ((round(left, 6), a), (round(right, 6), b)):
+            found[x] = name if found.get(x, name) == name else f"{found[x]}|{name}"
+    return found
+
+
 def bands(model: Model, point_k3: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "k n"]:
     """Band energies at fractional points, eV."""
     hopping = model.hopping

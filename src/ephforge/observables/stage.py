@@ -142,11 +142,7 @@ def _deviation(difference_jn: Float[np.ndarray, "j n"]) -> dict:
 
 def _dispersion(path: paths.Path, line_kn, point_j3, energy_jn, material: Model):
     place_x, number_x = paths.on_path(path, point_j3, material.crystal)
-    ticks: dict[float, str] = {}
-    for (left, right), (a, b) in zip(path.ends_x_p2.tolist(), path.names, strict=True):
-        for x, name in ((round(left, 6), a), (round(right, 6), b)):
-            # where the path jumps two points share a tick
-            ticks[x] = name if ticks.get(x, name) == name else f"{ticks[x]}|{name}"
+    ticks = paths.ticks(path)
     return figures.Dispersion(
         path.x_k, line_kn, path.piece_k, list(ticks), list(ticks.values()),
         place_x, energy_jn[number_x],

@@ -111,7 +111,7 @@ def super_resolution(refine: dict) -> Figure:
     """Bars of the error at the q points that were not given."""
     tables = {"synthetic_test": refine["synthetic_test"]} | refine["first_principles"]
     methods = [m for m in refine["methods"] if m in COLOURS]
-    figure, axes = plt.subplots(figsize=(1.5 + 1.05 * len(tables), 3.4))
+    figure, axes = plt.subplots(figsize=(max(6.2, 1.5 + 1.05 * len(tables)), 3.4))
     width = 0.8 / len(methods)
     for i, method in enumerate(methods):
         errors = [np.nan if (e := t.get(method)) is None else e for t in tables.values()]

@@ -26,12 +26,12 @@ class Coded(NamedTuple):
 
     Attributes:
       step: in units of rms |g|.
-      first_ox: what the integers decode to before the convolutions, rms about 1.
+      first_omnv: what the integers decode to before the convolutions, rms about 1; float32.
       examples: rows of the prior: features, size over step, absolute integer.
     """
 
     step: float
-    first_ox: Float[np.ndarray, "o x"]
+    first_omnv: Float[np.ndarray, "o m n v"]
     examples: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -62,8 +62,9 @@ def coded(
     found = []
     for step in steps:
         n_e = integers(dictionary, y_xo, float(step))
-        first_ox = np.float32((dictionary.decode(n_e * step) / root_o).T)
-        found.append(Coded(float(step), first_ox, _examples(dictionary, n_e, float(step), rng)))
+        first_xo = np.float32(dictionary.decode(n_e * step) / root_o)
+        first_omnv = first_xo.reshape(block.g.shape).transpose(3, 0, 1, 2)
+        found.append(Coded(float(step), first_omnv, _examples(dictionary, n_e, float(step), rng)))
     return found
 
 

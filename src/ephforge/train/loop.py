@@ -96,33 +96,33 @@ def batch_errors(graph, weights, batch: Batch, code_i):
     network = nnx.merge(graph, weights)
     if code_i is None:
         return jax.vmap(partial(_refinement_error, network))(batch)
-    chosen = code_i[None, :, None, None]
-    first_iox = jnp.take_along_axis(batch.first_siox, chosen, axis=0)[0]
+    chosen = code_i.reshape(1, -1, 1, 1, 1, 1)
+    first_iomnv = jnp.take_along_axis(batch.first_siomnv, chosen, axis=0)[0]
     step_i = jnp.take_along_axis(batch.step_si, code_i[None], axis=0)[0]
-    arguments = (first_iox, step_i, batch.g_iox, batch.real_ix, batch.geometry)
+    arguments = (first_iomnv, step_i, batch.g_iomnv, batch.geometry)
     return jax.vmap(partial(_decoding_error, network))(*arguments)
 
 
-def _decoding_error(network: Autoencoder, first_ox, step, g_ox, real_x, geometry):
-    found_ox = _single(network.decode(first_ox, real_x, step, geometry))
-    return relative_error(found_ox, g_ox, geometry.weight_o)
+def _decoding_error(network: Autoencoder, first_omnv, step, g_omnv, geometry):
+    found_omnv = _single(network.decode(first_omnv, step, geometry))
+    return relative_error(found_omnv, g_omnv, geometry.weight_o)
 
 
 def _refinement_error(network: Autoencoder, batch: Batch):
     """Of one material; it is scaled by what it is given only."""
-    g_ox, given_o, weight_o = batch.g_iox, batch.coarse_io, batch.geometry.weight_o
+    g_omnv, given_o, weight_o = batch.g_iomnv, batch.coarse_io, batch.geometry.weight_o
     seen_o = weight_o * given_o
-    seen_square = jnp.einsum("o,ox->", seen_o, g_ox**2) / jnp.sum(seen_o)
-    all_square = jnp.einsum("o,ox->", weight_o, g_ox**2)
-    g_ox = g_ox * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
-    found_ox = network.refine(g_ox, batch.real_ix, given_o, batch.guess_ioo, batch.geometry)
-    return relative_error(_single(found_ox), g_ox, weight_o - seen_o)
+    seen_square = jnp.einsum("o,omnv->", seen_o, g_omnv**2) / jnp.sum(seen_o)
+    all_square = jnp.einsum("o,omnv->", weight_o, g_omnv**2)
+    g_omnv = g_omnv * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
+    found_omnv = network.refine(g_omnv, given_o, batch.guess_ioo, batch.geometry)
+    return relative_error(_single(found_omnv), g_omnv, weight_o - seen_o)
 
 
-def _single(found_ox):
-    if found_ox.dtype != jnp.float32:
-        raise TypeError(f"network computed in {found_ox.dtype}, expected float32")
-    return found_ox
+def _single(found):
+    if found.dtype != jnp.float32:
+        raise TypeError(f"network computed in {found.dtype}, expected float32")
+    return found
 
 
 def train(
@@ -185,13 +185,13 @@ def draw_task(classes: list[Class], options: dict, rng: np.random.Generator):
     batch = draw_batch(classes, options["batch_size"], rng)
     if rng.random() < options["masked_fraction"] and has_hidden(batch):
         return slim(batch), None
-    return batch, rng.integers(0, len(batch.step_si), len(batch.g_iox))
+    return batch, rng.integers(0, len(batch.step_si), len(batch.g_iomnv))
 
 
 def slim(batch: Batch) -> Batch:
     """Without the codes, which a refinement does not look at; one axis for vmap on all arrays."""
-    none = np.zeros(len(batch.g_iox), np.float32)
-    return batch._replace(first_siox=none, step_si=none)
+    none = np.zeros(len(batch.g_iomnv), np.float32)
+    return batch._replace(first_siomnv=none, step_si=none)
 
 
 def has_hidden(batch: Batch) -> bool:
@@ -205,7 +205,7 @@ def _validate(trainer: Trainer, state: State, validation: list[Class], options: 
     for batch in cut(validation, options["batch_size"]):
         for code, step in enumerate(batch.step_si[:, 0]):
             name = f"validation_{step:.3g}"
-            code_i = np.full(len(batch.g_iox), code)
+            code_i = np.full(len(batch.g_iomnv), code)
             found.setdefault(name, []).extend(trainer.evaluate(state.average, batch, code_i))
         if has_hidden(batch):
             errors = trainer.evaluate(state.average, slim(batch), None)

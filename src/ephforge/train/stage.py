@@ -22,7 +22,7 @@ from ephforge.core.rng import generator
 from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
-from ephforge.model.degeneracy import pattern_of
+from ephforge.model.degeneracy import bucket_of, pattern_of, star_sizes
 from ephforge.model.storage import codec_variables
 from ephforge.model.transform import Statistics, statistics_of
 from ephforge.train.batches import stack_blocks
@@ -33,6 +33,7 @@ from ephforge.train.prior import fit_prior
 log = logging.getLogger(__name__)
 
 VALIDATED_STEPS = (0.03, 0.1, 0.3)  # of the codes that weights are chosen by
+BUCKETS = 8  # of stars by their size
 KEPT = 2  # checkpoints: the last, and the one before for the case that the last is broken
 
 
@@ -62,8 +63,7 @@ def run(
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
-    validation = [block for block in validation if _fits(block, statistics)]
-    shape = Shape(statistics.bands, statistics.modes, options["features"], options["layers"])
+    shape = Shape(options["features"], options["layers"])
     network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     trainer = make_trainer(network, options)
     codes = [_codes(training, statistics, options), _validated(validation, statistics, options)]
@@ -129,19 +129,16 @@ def _validated(blocks: list[Block], whole: Statistics, options: dict) -> list[li
     return [coded(block, whole, np.array(VALIDATED_STEPS), rng) for block in blocks]
 
 
-def _shares(blocks: list[Block]) -> tuple[float, float]:
-    """Share of neighbouring bands and modes of different energy, away from 0 and 1."""
-    ends = zip(*(pattern_of(block) for block in blocks), strict=True)
-    counts = [(sum(t.sum() for t in tables), sum(t.size for t in tables)) for tables in ends]
-    return tuple((float(true) + 1) / (float(size) + 2) for true, size in counts)
-
-
-def _fits(block: Block, statistics: Statistics) -> bool:
-    """Whether the network, as wide as the training split, can take a block."""
-    if len(block.g) <= statistics.bands and block.g.shape[2] <= statistics.modes:
-        return True
-    log.warning("%s: wider than the training split, left out of validation", block.name)
-    return False
+def _shares(blocks: list[Block]) -> np.ndarray:
+    """Codec.share_tb of the training split; one more of either kind keeps it off 0 and 1."""
+    ends_tb, all_tb = np.ones((2, BUCKETS)), np.full((2, BUCKETS), 2.0)
+    for block in blocks:
+        found = zip(pattern_of(block), star_sizes(block.orbits), strict=True)
+        for t, (ends, size_s) in enumerate(found):
+            bucket_s = bucket_of(size_s, BUCKETS)
+            ends_tb[t] += np.bincount(bucket_s, ends.sum(axis=1), BUCKETS)
+            all_tb[t] += np.bincount(bucket_s, minlength=BUCKETS) * ends.shape[1]
+    return ends_tb / all_tb
 
 
 def _fingerprint(provenance: dict, dataset: str, coarse_q_mesh) -> str:
