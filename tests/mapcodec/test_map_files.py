@@ -78,7 +78,7 @@ def test_an_error_below_the_asymmetry_is_refused_with_what_can_be_had():
 
 
 @pytest.mark.parametrize(
-    ("noise", "bound", "place"), [(0, 2, "orbits"), (0.5, 2, "orbits"), (3, 2, "grid")]
+    ("noise", "bound", "place"), [(0, 2.0, "orbits"), (0.5, 2.0, "orbits"), (3, 2.0, "grid")]
 )
 def test_a_bound_holds_on_every_element_as_computed(noise, bound, place):
     block = with_grid(BLOCK, noise)
