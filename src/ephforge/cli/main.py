@@ -8,8 +8,10 @@ from typer.core import TyperGroup
 
 from ephforge.cli import (
     bench,
+    classify,
     cost,
     couple,
+    map_codec,
     observables,
     plot,
     regenerate,
@@ -31,6 +33,7 @@ Exit status: 0 done, 1 wrong input or faulty files (one line says what and where
 LOOK = "Look at a material"
 READ = "Take a material from another code"
 COMPUTE = "Compute"
+LEARNED = "Maps |g| and the trained autoencoder"
 CAMPAIGN = "Campaigns and their files"
 MACHINE = "This machine"
 
@@ -122,6 +125,7 @@ _CONTENTS = {
         "validate": validate.validate,
         "regenerate": regenerate.regenerate,
         "cost": cost.cost,
+        "calibrate": classify.calibrate,
     },
     MACHINE: {"bench": bench.bench},
 }

@@ -14,7 +14,7 @@ from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, read, write
 from ephforge.core.realspace import Model, WannierCoupling, read_model
 from ephforge.core.units import MEV
-from ephforge.coupling.maps import blocks
+from ephforge.coupling.maps import Mapped, blocks
 from ephforge.firstprinciples.prototypes import prototype
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,7 @@ def run(model: str, maps: str, options: dict, provenance: dict) -> None:
     start = time.perf_counter()
     contents = read(model, "model")
     material = _model(model, contents)
-    labels = {"prototype": prototype(material.crystal)} | LABELS
-    ((block, asymmetry, _),) = blocks([material], [labels], options, keep_grid=True)
-    _refuse_unstable(model, block, options["soft_mode"])
+    block, asymmetry, _ = mapped(model, material, options)
     variables, attributes = block_variables(block)
     attributes |= provenance | {
         "asymmetry": asymmetry,
@@ -49,7 +47,15 @@ def run(model: str, maps: str, options: dict, provenance: dict) -> None:
         "wall_seconds": time.perf_counter() - start,
     }
     write(maps, "firstprinciples", variables, attributes)
-    log.info("%s: %s, asymmetry %.1e", block.name, labels["prototype"], asymmetry)
+    log.info("%s: %s, asymmetry %.1e", block.name, block.labels["prototype"], asymmetry)
+
+
+def mapped(source: str, material: Model, options: dict) -> Mapped:
+    """Block of a real material with its full grid; arguments and errors as `run`."""
+    labels = {"prototype": prototype(material.crystal)} | LABELS
+    (found,) = blocks([material], [labels], options, keep_grid=True)
+    _refuse_unstable(source, found.block, options["soft_mode"])
+    return found
 
 
 def _model(path: str, contents: Contents) -> Model:

@@ -1,0 +1,193 @@
+"""Commands on maps |g|, with the trained autoencoder: compress, reconstruct, superresolve."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ephforge.cli.devices import DeviceOption
+from ephforge.cli.pretrained import AutoencoderOption
+from ephforge.cli.sources import Bands, KMesh, Mesh, QMesh, Source
+
+Output = Annotated[Path, typer.Option("-o", "--output", help="File to write.")]
+
+
+def compress(
+    source: Source,
+    output: Output,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Bits / (32 x numbers in the full grid), as 0.001.", show_default=False),
+    ] = None,
+    error: Annotated[
+        float | None,
+        typer.Option(help="Largest relative error of |g| over the block.", show_default=False),
+    ] = None,
+    bound: Annotated[
+        float | None,
+        typer.Option(help="Largest error of any element, meV.", show_default=False),
+    ] = None,
+    k_mesh: KMesh = None,
+    q_mesh: QMesh = None,
+    bands: Bands = None,
+    autoencoder: AutoencoderOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Store |g| on a mesh in few bits, with one of --budget, --error, --bound.
+
+    Errors are measured on what the written file decodes to.
+    """
+    from ephforge.cli.pretrained import load, warn
+    from ephforge.cli.sources import Window, read_maps
+    from ephforge.core.devices import ask
+    from ephforge.mapcodec.container import pack
+
+    way, value = _one_of(budget, error, bound)
+    ask(device)
+    found = load(autoencoder)
+    block = read_maps(source, Window(k_mesh, q_mesh, bands))
+    result = way(block, found.codec, found.fingerprint, value)
+    data = pack(result.packed)
+    _write_bytes(output, data)
+    typer.echo(f"{output}: {_summary(block)}")
+    typer.echo(
+        f"  payload {result.packed.payload_bits} bits (code {8 * len(result.packed.code)}, "
+        f"residuals {8 * len(result.packed.residual)}), budget {result.budget:.3g}; "
+        f"whole file {8 * len(data)} bits"
+    )
+    typer.echo(f"  measured: relative error {result.error:.4f}, largest {result.largest:.4g} meV")
+    warn(found, block)
+
+
+def reconstruct(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Compressed maps, of ephforge compress.")
+    ],
+    output: Output,
+    autoencoder: AutoencoderOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Take |g| out of a compressed file: maps that show, xarray and other commands read."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from ephforge.cli.pretrained import load
+    from ephforge.core.devices import ask
+    from ephforge.core.errors import EphforgeError
+    from ephforge.mapcodec.container import unpack
+    from ephforge.mapcodec.encode import decoded
+
+    if not source.is_file():
+        raise EphforgeError(f"{source}: no such file, expected compressed maps; check the path")
+    packed = unpack(source.read_bytes(), str(source))
+    ask(device)
+    found = load(autoencoder)
+    if packed.autoencoder != found.fingerprint:
+        raise EphforgeError(
+            f"{source}: made with autoencoder {packed.autoencoder}, expected {found.fingerprint}, "
+            "the one in use; name the right one with --autoencoder"
+        )
+    g_mnvo, grid = decoded(packed, found.codec)
+    g_grid = None if grid is None else np.float32(grid)
+    block = replace(packed.block, g=np.float32(g_mnvo), g_grid=g_grid)
+    about = {"compressed": source.name, "autoencoder": found.fingerprint, "bound_meV": packed.bound}
+    _write_maps(output, block, about)
+
+
+def superresolve(
+    source: Source,
+    output: Output,
+    q_fine: Annotated[
+        Mesh | None,
+        typer.Option(metavar="A B C", help="q mesh to refine to.", show_default="the k mesh"),
+    ] = None,
+    k_mesh: KMesh = None,
+    q_mesh: QMesh = None,
+    bands: Bands = None,
+    autoencoder: AutoencoderOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Refine |g| in q: from the mesh of the file to a finer one that divides its k mesh.
+
+    Phonon energies of the new points are interpolated trilinearly. The expected error is that
+    over the new points, with a 90 % interval from families that were not trained on.
+    """
+    from ephforge.cli.pretrained import load, warn
+    from ephforge.cli.sources import Window, read_maps
+    from ephforge.core.devices import ask
+    from ephforge.mapcodec.refine import on_fine_mesh, refined
+    from ephforge.trust.calibration import expected_error
+
+    ask(device)
+    found = load(autoencoder)
+    block = read_maps(source, Window(k_mesh, q_mesh, bands))
+    fine = tuple(q_fine or block.k_mesh)
+    result = refined(block, found.codec, fine)
+    about = {"refined_from_q_mesh": list(block.q_mesh), "autoencoder": found.fingerprint}
+    told = "not known: this autoencoder has no calibration"
+    if found.calibration is not None:
+        seen, given_o = on_fine_mesh(block, fine)
+        told, error = _expected(
+            expected_error(found.calibration, found.codec, block.q_mesh, seen, given_o, result),
+            found.calibration.q_meshes,
+        )
+        about |= {"expected_error": error}
+    _write_maps(output, result, about)
+    typer.echo(f"  relative error at the new q: {told}")
+    warn(found, result)
+
+
+def _expected(found, calibrated) -> tuple[str, list[float] | str]:
+    """What is said of an expected error, and what stands in the file."""
+    if found is None:
+        coarse, fine = calibrated
+        told = f"not known: calibrated for q {coarse} to {fine} only"
+        return told, "unknown"
+    values = [found.expected, found.low, found.high]
+    told = f"about {found.expected:.3f}"
+    if found.high == float("inf"):
+        return f"{told}, too few held-out families for an interval", values
+    return f"{told}, 90 % interval {found.low:.3f} to {found.high:.3f}", values
+
+
+def _one_of(budget: float | None, error: float | None, bound: float | None):
+    """The way of compressing that is asked for, and its number."""
+    from ephforge.core.errors import EphforgeError
+    from ephforge.mapcodec import encode
+
+    asked = {
+        "--budget": (encode.within_budget, budget),
+        "--error": (encode.to_error, error),
+        "--bound": (encode.within_bound, bound),
+    }
+    given = {name: found for name, found in asked.items() if found[1] is not None}
+    if len(given) != 1:
+        names = " ".join(given) or "no option"
+        raise EphforgeError(f"{names}: expected one of --budget, --error, --bound; give one number")
+    ((name, (way, value)),) = given.items()
+    if not 0 < value < float("inf"):
+        raise EphforgeError(f"{name} {value}: expected a finite number above 0; give another")
+    return way, value
+
+
+def _write_bytes(output: Path, data: bytes) -> None:
+    from ephforge.core.publish import put_in_place, temporary_of
+
+    with temporary_of(output) as temporary:
+        temporary.write_bytes(data)
+        put_in_place(temporary, output)
+
+
+def _write_maps(output: Path, block, about: dict) -> None:
+    from ephforge.core.blocks import block_variables
+    from ephforge.core.netcdf import write
+
+    variables, attributes = block_variables(block)
+    write(output, "maps", variables, attributes | {"source": about})
+    typer.echo(f"{output}: {_summary(block)}")
+
+
+def _summary(block) -> str:
+    meshes = f"k {block.k_mesh} x q {block.q_mesh}"
+    return f"{block.name}, |g| on {meshes}, {len(block.g)} bands, {block.g.shape[2]} modes"
