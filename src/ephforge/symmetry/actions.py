@@ -63,7 +63,7 @@ def reductions(
     k_mesh, q_mesh = meshes
     place_xi = _places(found.site_a)
     inside_gxij = _inside(found, place_xi)
-    site_x3 = np.stack([centre_a3[row[row >= 0]].mean(axis=0) for row in place_xi])
+    site_x3 = site_places(centre_a3, place_xi)
     geometry = Geometry(crystal.cell, crystal.positions, site_x3, k_mesh, q_mesh)
     width = place_xi.shape[1]
     return Reductions(
@@ -131,6 +131,13 @@ class Geometry(NamedTuple):
         frame_ocj = _frame(bond_o3, np.zeros_like(bond_o3))
         found = np.einsum("oci,odj->ocdij", frame_ocj, frame_ocj)
         return found.reshape(len(first_o), 9, -1)
+
+
+def site_places(
+    centre_a3: Float[np.ndarray, "a 3"], place_xi: Int[np.ndarray, "x i"]
+) -> Float[np.ndarray, "x 3"]:
+    """Mean Wannier centre of each site, Cartesian."""
+    return np.stack([centre_a3[row[row >= 0]].mean(axis=0) for row in place_xi])
 
 
 def _frame(first_o3, second_o3) -> Float[np.ndarray, "o 3 6"]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Inexact, Int
+from jaxtyping import Complex, Float, Inexact, Int
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import point_number
@@ -56,9 +56,8 @@ def coarse(model: Model, k_mesh: Mesh, q_mesh: Mesh) -> Coarse:
         )
     hopping_rab = folded(hopping.energy, hopping.cells, k_mesh)
     phi_rsctd = folded(force_constants.phi, force_constants.cells, q_mesh)
-    over_p = folded(coupling.g, coupling.phonon_cells, q_mesh)
-    g_rpscab = folded(np.moveaxis(over_p, 3, 0), coupling.electron_cells, k_mesh)
-    parts = {"H": hopping_rab, "Phi": phi_rsctd, "g": g_rpscab}
+    g_psrcab = coarse_coupling(coupling, k_mesh, q_mesh)
+    parts = {"H": hopping_rab, "Phi": phi_rsctd, "g": g_psrcab}
     for name, values in parts.items():
         share = np.linalg.norm(np.imag(values)) / max(np.linalg.norm(values), 1e-300)
         if share > LARGEST_IMAGINARY:
@@ -66,9 +65,17 @@ def coarse(model: Model, k_mesh: Mesh, q_mesh: Mesh) -> Coarse:
                 f"{model.name}: {share:.1e} of {name} is imaginary, expected real Wannier functions "
                 f"(at most {LARGEST_IMAGINARY}); spin-orbit coupling is not handled here"
             )
-    real = [np.ascontiguousarray(np.real(x)) for x in (hopping_rab, phi_rsctd)]
-    g_psrcab = np.ascontiguousarray(np.real(g_rpscab.transpose(1, 2, 0, 3, 4, 5)))
-    return Coarse(tuple(k_mesh), tuple(q_mesh), *real, g_psrcab)
+    real = [np.ascontiguousarray(np.real(x)) for x in parts.values()]
+    return Coarse(tuple(k_mesh), tuple(q_mesh), *real)
+
+
+def coarse_coupling(
+    coupling: WannierCoupling, k_mesh: Mesh, q_mesh: Mesh
+) -> Complex[np.ndarray, "p s r 3 a a"]:
+    """g folded on both meshes, complex as it is; eV/angstrom."""
+    over_p = folded(coupling.g, coupling.phonon_cells, q_mesh)
+    g_rpscab = folded(np.moveaxis(over_p, 3, 0), coupling.electron_cells, k_mesh)
+    return g_rpscab.transpose(1, 2, 0, 3, 4, 5)
 
 
 def refined(model: Model, values: Coarse) -> Model:

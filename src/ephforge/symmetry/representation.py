@@ -65,9 +65,10 @@ def represent(
     """
     group = space_group(crystal, (values.k_mesh, values.q_mesh))
     atoms, _ = images(group, crystal.cell, crystal.positions, crystal.numbers, np.inf)
-    place_s3 = crystal.positions
+    carrier_x, on_atom_a = np.unique(atom_a, return_inverse=True)
+    choices = (by_centre(centre_a3), (on_atom_a, crystal.positions[carrier_x]))
     found = []
-    for site_a, point_x3 in (by_centre(crystal, centre_a3), (atom_a, place_s3)):
+    for site_a, point_x3 in choices:
         size_x = np.bincount(site_a, minlength=len(point_x3))
         sites, missed_g = images(group, crystal.cell, point_x3, size_x, SAME_CENTRE)
         possible_g = np.flatnonzero(np.isfinite(missed_g))
@@ -86,7 +87,7 @@ def represent(
 
 
 def by_centre(
-    crystal: Crystal, centre_a3: Float[np.ndarray, "a 3"]
+    centre_a3: Float[np.ndarray, "a 3"],
 ) -> tuple[Int[np.ndarray, " a"], Float[np.ndarray, "x 3"]]:
     """Sites of orbitals with one centre, cell vectors included, and their places, Cartesian."""
     near_ab = np.linalg.norm(centre_a3[:, None] - centre_a3, axis=-1) < SAME_CENTRE

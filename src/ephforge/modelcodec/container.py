@@ -1,0 +1,94 @@
+"""The file: magic, version, lengths, header, three streams, checksum of what they decode to."""
+
+import hashlib
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+from ephforge.core.errors import EphforgeError
+from ephforge.modelcodec.stream import Coded
+
+MAGIC = b"EPHM"
+VERSION = 1
+_FIXED = struct.Struct("<4sBHHHI")
+_CHECK = 8  # bytes of SHA-256
+NAMES = ("hopping", "phi", "g")
+
+
+class Container(NamedTuple):
+    """What is written: the packed header and the three streams."""
+
+    header: bytes
+    hopping: Coded
+    phi: Coded
+    g: Coded
+
+
+class Opened(NamedTuple):
+    """What is read."""
+
+    header: bytes
+    streams: tuple[bytes, bytes, bytes]
+
+
+def write(found: Container) -> bytes:
+    """All bytes of the file."""
+    coded = found[1:]
+    lengths = (len(found.header), *(len(one.data) for one in coded))
+    fixed = _FIXED.pack(MAGIC, VERSION, *lengths)
+    body = fixed + found.header + b"".join(one.data for one in coded)
+    return body + _checksum(body, [one.quantised.value_n for one in coded])
+
+
+def read(data: bytes) -> Opened:
+    """The parts of a file.
+
+    Raises:
+      EphforgeError: not such a file, another version, or not of the length it says.
+    """
+    if data[: len(MAGIC)] != MAGIC or len(data) < _FIXED.size:
+        raise EphforgeError(
+            "compressed model: does not begin as one does, expected a file of ephforge compress"
+        )
+    _, version, *lengths = _FIXED.unpack_from(data)
+    if version != VERSION:
+        raise EphforgeError(
+            f"compressed model: version {version}, expected {VERSION}; take the ephforge that wrote it"
+        )
+    if len(data) != _FIXED.size + sum(lengths) + _CHECK:
+        raise EphforgeError(
+            f"compressed model: {len(data)} bytes, expected {_FIXED.size + sum(lengths) + _CHECK}; "
+            "it is damaged, copy it again"
+        )
+    place, parts = _FIXED.size, []
+    for length in lengths:
+        parts.append(data[place : place + length])
+        place += length
+    return Opened(parts[0], tuple(parts[1:]))
+
+
+def check(data: bytes, value_n: list[np.ndarray]) -> None:
+    """Hold decoded numbers against the checksum.
+
+    Raises:
+      EphforgeError: they are not those that were written.
+    """
+    if _checksum(data[:-_CHECK], value_n) != data[-_CHECK:]:
+        raise EphforgeError(
+            "compressed model: decoded numbers do not match the checksum; it is damaged, copy it again"
+        )
+
+
+def bits(data: bytes) -> dict[str, int]:
+    """Of each part of a file and of the whole."""
+    found = read(data)
+    parts = {name: 8 * len(one) for name, one in zip(NAMES, found.streams, strict=True)}
+    return parts | {"header": 8 * len(found.header), "file": 8 * len(data)}
+
+
+def _checksum(body: bytes, value_n: list[np.ndarray]) -> bytes:
+    digest = hashlib.sha256(body)
+    for values in value_n:
+        digest.update(np.asarray(values, "<i8").tobytes())
+    return digest.digest()[:_CHECK]
