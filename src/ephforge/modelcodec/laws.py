@@ -13,12 +13,15 @@ import constriction
 import numpy as np
 from jaxtyping import Float, Int
 
+from ephforge.core.errors import EphforgeError
+
 PER_OCTAVE = 8  # classes of scale
 LOWEST, HIGHEST = -20 * PER_OCTAVE, 12 * PER_OCTAVE
 ESCAPE = 24  # |q| from here on are told by an Elias gamma code after the symbol
 _TAIL = 5
 _ZERO_ENDS = Decimal("0.6")  # |x| / step up to which a number counts as zero in the table
 _TOTAL = 1 << 22
+_LONGEST = 62  # bits of an escaped number
 
 
 class Symbols(NamedTuple):
@@ -58,38 +61,86 @@ def row(class_n: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     return np.clip(class_n, LOWEST, HIGHEST) - LOWEST
 
 
-def encode(symbols: Symbols) -> bytes:
-    """Range-coded bytes: classes from the largest scale down, |q|, escapes, signs."""
+def encode(bits: list[int], symbols: Symbols) -> bytes:
+    """Range-coded bytes: plain bits, then numbers, classes from the largest scale down."""
     encoder = constriction.stream.queue.RangeEncoder()
+    _encode_bits(encoder, bits)
     row_n, size_n = row(symbols.class_n), np.abs(symbols.value_n)
     for level in np.unique(row_n)[::-1]:
         own = row_n == level
         small = np.minimum(size_n[own], ESCAPE).astype(np.int32)
         encoder.encode(small, _model(int(level)))
-        _encode_bits(encoder, _escapes(size_n[own]))
+        for size in size_n[own][small == ESCAPE]:
+            _encode_bits(encoder, gamma(int(size) - ESCAPE))
         _encode_bits(encoder, symbols.value_n[own][small > 0] < 0)
-    data = encoder.get_compressed().astype("<u4").tobytes()
+    data = encoder.get_compressed().astype(">u4").tobytes()
     # the coder ends on a whole word; what is not needed is understood as zeros
-    while data and np.array_equal(decode(data[:-1], symbols.class_n), symbols.value_n):
+    while data and _says(data[:-1], bits, symbols):
         data = data[:-1]
     return data
 
 
-def decode(data: bytes, class_n: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Inverse of `encode`."""
-    words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
-    decoder = constriction.stream.queue.RangeDecoder(words)
-    row_n, value_n = row(class_n), np.zeros(len(class_n), np.int64)
-    for level in np.unique(row_n)[::-1]:
-        own = np.flatnonzero(row_n == level)
-        size = decoder.decode(_model(int(level)), len(own)).astype(np.int64)
-        for place in np.flatnonzero(size == ESCAPE):
-            size[place] += _decode_gamma(decoder)
-        there = size > 0
-        sign = decoder.decode(_coin(), int(there.sum()))
-        size[there] *= 1 - 2 * sign.astype(np.int64)
-        value_n[own] = size
-    return value_n
+def _says(data: bytes, bits: list[int], symbols: Symbols) -> bool:
+    try:
+        decoder = Decoder(data)
+        same = decoder.bits(len(bits)) == bits
+        return same and np.array_equal(decoder.numbers(symbols.class_n), symbols.value_n)
+    except EphforgeError:
+        return False
+
+
+class Decoder:
+    """Takes what `encode` wrote, in its order.
+
+    Raises:
+      EphforgeError: nothing that was encoded is coded like that.
+    """
+
+    def __init__(self, data: bytes):
+        words = np.frombuffer(data + bytes(-len(data) % 4), ">u4").astype(np.uint32)
+        self._decoder = constriction.stream.queue.RangeDecoder(words)
+
+    def bits(self, count: int) -> list[int]:
+        """Plain bits."""
+        return self._taken(_coin(), count).tolist()
+
+    def gamma(self) -> int:
+        """A number of `gamma`."""
+        zeros = 0
+        while self.bits(1) == [0]:
+            zeros += 1
+            if zeros > _LONGEST:
+                raise _damaged()
+        return int("1" + "".join(map(str, self.bits(zeros))), 2) - 1
+
+    def numbers(self, class_n: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """Numbers of these classes."""
+        row_n, value_n = row(class_n), np.zeros(len(class_n), np.int64)
+        for level in np.unique(row_n)[::-1]:
+            own = np.flatnonzero(row_n == level)
+            size = self._taken(_model(int(level)), len(own))
+            for place in np.flatnonzero(size == ESCAPE):
+                size[place] += self.gamma()
+            there = size > 0
+            size[there] *= 1 - 2 * self._taken(_coin(), int(there.sum()))
+            value_n[own] = size
+        return value_n
+
+    def _taken(self, model, count: int) -> Int[np.ndarray, " n"]:
+        try:
+            return self._decoder.decode(model, count).astype(np.int64)
+        except AssertionError:
+            raise _damaged() from None
+
+
+def _damaged() -> EphforgeError:
+    return EphforgeError("compressed model: range-coded numbers are damaged; copy the file again")
+
+
+def gamma(number: int) -> list[int]:
+    """Elias gamma code of a number + 1, the number not negative."""
+    text = bin(number + 1)[2:]
+    return [0] * (len(text) - 1) + [int(bit) for bit in text]
 
 
 @cache
@@ -106,22 +157,3 @@ def _coin():
 def _encode_bits(encoder, bits) -> None:
     if len(bits):
         encoder.encode(np.asarray(bits, np.int32), _coin())
-
-
-def _escapes(size_n) -> list[int]:
-    """Elias gamma codes of |q| - ESCAPE + 1 of those that have one."""
-    bits = []
-    for size in size_n[size_n >= ESCAPE]:
-        text = bin(int(size) - ESCAPE + 1)[2:]
-        bits += [0] * (len(text) - 1) + [int(bit) for bit in text]
-    return bits
-
-
-def _decode_gamma(decoder) -> int:
-    zeros = 0
-    while int(decoder.decode(_coin(), 1)[0]) == 0:
-        zeros += 1
-    number = 1
-    for _ in range(zeros):
-        number = 2 * number + int(decoder.decode(_coin(), 1)[0])
-    return number - 1

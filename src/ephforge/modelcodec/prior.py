@@ -15,13 +15,13 @@ from ephforge.modelcodec.laws import PER_OCTAVE
 
 GRAIN = 1024
 STEPS_PER_OCTAVE = 64  # the quantisation step is 2^(number / 64)
-_UNIT = 64  # weights are in octaves / 64 per unit of a feature
+_UNIT = 16  # weights are in octaves / 16 per unit of a feature
 _NEAR = 1e-9  # of a grain, nearness to a rounding edge that is refused
 _OFFSETS = (0.0, 0.137, 0.291, 0.433)  # of the grain; an encoder takes the first without such
 
 
 class Prior(NamedTuple):
-    """Weights of the features, octaves / 64; the first is that of the constant."""
+    """Weights of the features, octaves / 16; the first is that of the constant."""
 
     weight_f: Int[np.ndarray, " f"]
 
@@ -65,8 +65,8 @@ def triangle(
         far - near,
         np.log2(_SOFT + near),
         near,
-        far**2,
-        (first + second) * apart,
+        far**2 / 4,
+        (first + second) * apart / 4,
     )
     return np.stack(columns, axis=1).astype(float)
 

@@ -12,7 +12,7 @@ PULL_UNIT = 1 / 32  # of the step, of how far numbers are rebuilt towards zero
 PULL_BITS = 4
 PRICE = 0.1  # step^2 of squared error that a bit may cost (tuned: Si, AlAs, SiC)
 _ROUNDS = 4
-_MOVES = (64, 24, 8, 3, 1)  # of a weight, tried in this order
+_MOVES = (16, 6, 2, 1)  # of a weight, tried in this order
 
 
 class Quantised(NamedTuple):
@@ -67,7 +67,7 @@ def within(
 
 def _start(target_n, largest: float) -> Quantised:
     """A dead zone of the same error, no prior."""
-    low, high = -4096, 4096
+    low, high = -4000, 3900
     while high - low > 1:
         middle = (low + high) // 2
         if np.linalg.norm(_plain(target_n, middle).numbers() - target_n) > largest:

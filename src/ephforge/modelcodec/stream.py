@@ -1,18 +1,16 @@
 """One kind of coefficients as bytes: step, pulls, offset, changed weights, range-coded numbers."""
 
-import struct
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ephforge.modelcodec import laws
 from ephforge.modelcodec.laws import Symbols
 from ephforge.modelcodec.prior import Prior, grains
-from ephforge.modelcodec.quantise import Quantised
+from ephforge.modelcodec.quantise import PULL_BITS, Quantised
 
-_MIDDLE = 8  # a pull of zero, in its four bits
-_FIXED = struct.Struct("<hBB")
+_STEP_BITS, _OFFSET_BITS = 13, 2
 
 
 class Coded(NamedTuple):
@@ -24,40 +22,31 @@ class Coded(NamedTuple):
 
 def write(found: Quantised, prior: Prior, default: Prior, offset: int, features_nf) -> bytes:
     """Bytes of numbers; the features are `grains` with this offset."""
-    pulls = (found.pulls[0] + _MIDDLE) << 4 | (found.pulls[1] + _MIDDLE)
-    weights = _gamma(prior.weight_f - default.weight_f)
-    symbols = Symbols(found.value_n, prior.classes(features_nf, found.step))
-    fixed = _FIXED.pack(found.step, pulls, offset << 6 | len(weights))
-    return fixed + weights + laws.encode(symbols)
+    step = found.step + (1 << (_STEP_BITS - 1))
+    bits = _plain(step, _STEP_BITS) + _plain(offset, _OFFSET_BITS)
+    for pull in found.pulls:
+        bits += _plain(pull + (1 << (PULL_BITS - 1)), PULL_BITS)
+    for change in (prior.weight_f - default.weight_f).tolist():
+        bits += laws.gamma(2 * change if change >= 0 else -2 * change - 1)
+    return laws.encode(bits, Symbols(found.value_n, prior.classes(features_nf, found.step)))
 
 
 def read(data: bytes, default: Prior, features_nf: Float[np.ndarray, "n f"]) -> Quantised:
     """Inverse of `write`; features as real numbers."""
-    step, pulls, packed = _FIXED.unpack_from(data)
-    offset, length = packed >> 6, packed & 63
-    start = _FIXED.size + length
-    change_f = _read_gamma(data[_FIXED.size : start], len(default.weight_f))
+    decoder = laws.Decoder(data)
+    step = _number(decoder.bits(_STEP_BITS)) - (1 << (_STEP_BITS - 1))
+    offset = _number(decoder.bits(_OFFSET_BITS))
+    pulls = [_number(decoder.bits(PULL_BITS)) - (1 << (PULL_BITS - 1)) for _ in range(2)]
+    zigzag_f = np.array([decoder.gamma() for _ in default.weight_f])
+    change_f = np.where(zigzag_f % 2 == 0, zigzag_f // 2, -(zigzag_f + 1) // 2)
     prior = Prior(default.weight_f + change_f)
     class_n = prior.classes(grains(features_nf, offset), step)
-    value_n = laws.decode(data[start:], class_n)
-    return Quantised(value_n, step, ((pulls >> 4) - _MIDDLE, (pulls & 15) - _MIDDLE))
+    return Quantised(decoder.numbers(class_n), step, tuple(pulls))
 
 
-def _gamma(change_f: Int[np.ndarray, " f"]) -> bytes:
-    bits = ""
-    for change in change_f.tolist():
-        text = bin((2 * change if change >= 0 else -2 * change - 1) + 1)[2:]
-        bits += "0" * (len(text) - 1) + text
-    return np.packbits([int(bit) for bit in bits]).tobytes()
+def _plain(number: int, count: int) -> list[int]:
+    return [number >> place & 1 for place in reversed(range(count))]
 
 
-def _read_gamma(data: bytes, count: int) -> Int[np.ndarray, " f"]:
-    bits, place, found = np.unpackbits(np.frombuffer(data, np.uint8)), 0, []
-    for _ in range(count):
-        zeros = 0
-        while bits[place] == 0:
-            zeros, place = zeros + 1, place + 1
-        number = int("".join(map(str, bits[place : place + zeros + 1])), 2) - 1
-        place += zeros + 1
-        found.append(number // 2 if number % 2 == 0 else -(number + 1) // 2)
-    return np.array(found)
+def _number(bits: list[int]) -> int:
+    return int("".join(map(str, bits)), 2)
