@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ephforge.cli import bench, cost, couple, regenerate, show, transfer, validate
+from ephforge.cli import (
+    bench,
+    cost,
+    couple,
+    modelfiles,
+    regenerate,
+    show,
+    transfer,
+    validate,
+)
 
 DEBUG = "--debug"
 HELP = """Electron-phonon coupling of one material: read it, look at it, compute it.
@@ -86,6 +95,9 @@ app.command("import-epw", rich_help_panel=READ)(transfer.import_epw)
 app.command("import-perturbo", rich_help_panel=READ)(transfer.import_perturbo)
 app.command("export-perturbo", rich_help_panel=READ)(transfer.export_perturbo)
 app.command("show", rich_help_panel=LOOK)(show.show)
+app.command("symmetrise", rich_help_panel=LOOK)(modelfiles.symmetrise)
+app.command("compress", rich_help_panel=LOOK)(modelfiles.compress)
+app.command("reconstruct", rich_help_panel=LOOK)(modelfiles.reconstruct)
 app.command("couple", rich_help_panel=LOOK)(couple.couple)
 app.command("validate", rich_help_panel=CAMPAIGN)(validate.validate)
 app.command("regenerate", rich_help_panel=CAMPAIGN)(regenerate.regenerate)

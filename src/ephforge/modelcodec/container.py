@@ -12,7 +12,7 @@ from ephforge.modelcodec.stream import Coded
 MAGIC = b"EPHM"
 VERSION = 1
 _FIXED = struct.Struct("<4sBHHHI")
-_CHECK = 8  # bytes of SHA-256
+_CHECK = 8  # bytes: half of the SHA-256 of what is written, half of that of the numbers
 NAMES = ("hopping", "phi", "g")
 
 
@@ -54,12 +54,17 @@ def read(data: bytes) -> Opened:
     _, version, *lengths = _FIXED.unpack_from(data)
     if version != VERSION:
         raise EphforgeError(
-            f"compressed model: version {version}, expected {VERSION}; take the ephforge that wrote it"
+            f"compressed model: version {version}, expected {VERSION}; take the ephforge that "
+            "wrote it"
         )
     if len(data) != _FIXED.size + sum(lengths) + _CHECK:
         raise EphforgeError(
             f"compressed model: {len(data)} bytes, expected {_FIXED.size + sum(lengths) + _CHECK}; "
             "it is damaged, copy it again"
+        )
+    if hashlib.sha256(data[:-_CHECK]).digest()[: _CHECK // 2] != data[-_CHECK : -_CHECK // 2]:
+        raise EphforgeError(
+            "compressed model: does not match its checksum; it is damaged, copy it again"
         )
     place, parts = _FIXED.size, []
     for length in lengths:
@@ -76,7 +81,8 @@ def check(data: bytes, value_n: list[np.ndarray]) -> None:
     """
     if _checksum(data[:-_CHECK], value_n) != data[-_CHECK:]:
         raise EphforgeError(
-            "compressed model: decoded numbers do not match the checksum; it is damaged, copy it again"
+            "compressed model: decoded numbers do not match their checksum, as they did where it "
+            "was written; report this with the file"
         )
 
 
@@ -88,7 +94,8 @@ def bits(data: bytes) -> dict[str, int]:
 
 
 def _checksum(body: bytes, value_n: list[np.ndarray]) -> bytes:
-    digest = hashlib.sha256(body)
+    numbers = hashlib.sha256()
     for values in value_n:
-        digest.update(np.asarray(values, "<i8").tobytes())
-    return digest.digest()[:_CHECK]
+        numbers.update(np.asarray(values, "<i8").tobytes())
+    half = _CHECK // 2
+    return hashlib.sha256(body).digest()[:half] + numbers.digest()[:half]

@@ -58,7 +58,7 @@ def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compre
       EphforgeError: not a model of real functions, or a bound cannot be met.
     """
     values = coarse(model, k_mesh, q_mesh)
-    header = _header(model, values, bounds)
+    header = model_header(model, values, bounds)
     known = parts(header)
     own = known.reductions.coefficients(values)
     meshes = (header.k_mesh, header.q_mesh)
@@ -85,9 +85,7 @@ def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compre
         measured = _measured(model, found, meshes)
         if _holds(measured, bounds):
             return Compressed(data, found, measured, container.bits(data))
-        excess = (
-            measured["magnitude"] / bounds.magnitude if bounds.magnitude is not None else 1.0
-        )
+        excess = measured["magnitude"] / bounds.magnitude if bounds.magnitude is not None else 1.0
         aim *= _TIGHTER / max(excess, 1.0)
     raise EphforgeError(
         f"{model.name}: |g| differs by {measured['magnitude']:.2e} with g to {aim:.1e}, asked for "
@@ -113,6 +111,12 @@ def decode(data: bytes) -> Model:
     return _model(header, known, *(one.numbers() for one in told))
 
 
+def stored_meshes(data: bytes) -> tuple[Mesh, Mesh]:
+    """Coarse k and q mesh of the model that bytes hold."""
+    header = unpack(container.read(data).header)
+    return header.k_mesh, header.q_mesh
+
+
 def _stored_features(known: Parts):
     return known.hopping_nf, known.phi_nf[known.is_stored_n], known.g_nf
 
@@ -124,7 +128,8 @@ def _model(header: Header, known: Parts, hopping_n, phi_n, g_n) -> Model:
     return on_lists(header, values._replace(phi_rsctd=with_sum_rule(values.phi_rsctd)))
 
 
-def _header(model: Model, values, bounds: Bounds) -> Header:
+def model_header(model: Model, values, bounds: Bounds) -> Header:
+    """Header of a model, as a decoder will see it."""
     hopping = model.hopping
     tolerance = min(LARGEST_CHANGE, bounds.coupling / 2)
     found = represent(values, model.crystal, hopping.centres, hopping.site, tolerance)

@@ -1,7 +1,7 @@
 """What a compressed model says about itself, in few bytes: crystal, functions, symmetry, meshes.
 
-Reader and writer are one list of fields; numbers are little-endian, arrays are doubles, whole numbers
-take one byte where they fit.  The whole is packed by zlib.
+Reader and writer are one list of fields; numbers are little-endian, arrays are doubles, whole
+numbers take one byte where they fit.  The whole is packed by zlib.
 """
 
 import struct
@@ -54,9 +54,7 @@ class Header(NamedTuple):
         kind_x = np.bincount(site_a)
         sites, _ = images(group, crystal.cell, point_x3, kind_x, SAME_CENTRE)
         change_g = np.zeros(len(found.orbital_gab))
-        return polished(
-            Representation(group, atoms, site_a, sites, found.orbital_gab, change_g)
-        )
+        return polished(Representation(group, atoms, site_a, sites, found.orbital_gab, change_g))
 
 
 class _Operations:
@@ -153,7 +151,7 @@ def unpack(data: bytes) -> Header:
     """Inverse of `pack`."""
     reader = _Reader(zlib.decompress(data))
     name, convention = reader.text(), reader.text()
-    n_s, n_a, n_g = reader.ints("<u2", 3)
+    n_s, n_a, n_g = reader.ints("<u2", 3).tolist()
     *meshes, on_atoms = (int(x) for x in reader.ints("<u1", 7))
     numbers, atom_a = reader.ints("<u1", n_s), reader.ints("<u2", n_a)
     rotation_g33 = reader.ints("<i1", n_g * 9).reshape(n_g, 3, 3)

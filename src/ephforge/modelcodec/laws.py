@@ -1,8 +1,9 @@
 """How likely each quantised number is, given how large numbers of its kind are: integer tables.
 
-A coefficient of scale s has P(|x| > t) = (1 + t / (5 s))^-6, heavier than exponential, as what is left
-when geometry has said what it can.  Scales are told in eighths of an octave of the quantisation
-step.  Tables are made in decimal arithmetic, so that they are the same integers on every machine.
+A coefficient of scale s has P(|x| > t) = (1 + t / (5 s))^-6, heavier than exponential, as what is
+left when geometry has said what it can. Scales are told in eighths of an octave of the
+quantisation step. Tables are made in decimal arithmetic, so that they are the same integers on
+every machine.
 """
 
 from decimal import Context, Decimal, localcontext

@@ -1,4 +1,4 @@
-"""From a header to everything a decoder needs: reductions, features, which coefficients are stored."""
+"""From a header to what a decoder needs: reductions, features, which coefficients are stored."""
 
 from typing import NamedTuple
 

@@ -1,9 +1,9 @@
 """How large each independent coefficient should be, from geometry alone: integers throughout.
 
-log2 of the scale is a sum of weights times features of the triangle of two Wannier centres and an atom
-(two points for H and Phi).  Features are whole multiples of 1/1024 and weights are integers, so that an
-encoder and a decoder on other machines find the same classes; the encoder looks that no feature stands
-so near the middle of two multiples that rounding could differ.
+log2 of the scale is a sum of weights times features of the triangle of two Wannier centres and an
+atom (two points for H and Phi). Features are whole multiples of 1/1024 and weights are integers,
+so that an encoder and a decoder on other machines find the same classes; the encoder looks that no
+feature stands so near the middle of two multiples that rounding could differ.
 """
 
 from typing import NamedTuple

@@ -2,8 +2,8 @@
 
     H_ab(R)             -> D_a'a D_b'b H_ab(R)                  at W R + T_B - T_A
     Phi_sc,td(R)        -> O_c'c O_d'd Phi_sc,td(R)             at W R + T_t - T_s
-    g_sc,ab(Rp, Re)     -> O_c'c D_a'a D_b'b g_sc,ab(Rp, Re)    at W Rp + T_s - T_A, W Re + T_B - T_A
-    H_ab(R) = H_ba(-R),  Phi_sc,td(R) = Phi_td,sc(-R),  g_sc,ab(Rp, Re) = g_sc,ba(Rp - Re, -Re)
+    g_sc,ab(Rp, Re) -> O_c'c D_a'a D_b'b g_sc,ab(Rp, Re) at W Rp + T_s - T_A, W Re + T_B - T_A
+     H_ab(R) = H_ba(-R),  Phi_sc,td(R) = Phi_td,sc(-R),  g_sc,ab(Rp, Re) = g_sc,ba(Rp - Re, -Re)
 
 (all real).  Orbitals of a site are filled up with zeros to the largest number of any site.
 """
@@ -99,7 +99,7 @@ class Geometry(NamedTuple):
         return np.take_along_axis(to_oj3, np.argmin(length_oj, 1)[:, None, None], 1)[:, 0]
 
     def triples(self, block_o) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Vectors between sites and from the first site to the atom; sites; atoms: of blocks of g."""
+        """Of blocks of g: vectors between sites, from the first to the atom; sites; atoms."""
         n_x, n_s, n_k = len(self.site_x3), len(self.position_s3), int(np.prod(self.k_mesh))
         shape = (int(np.prod(self.q_mesh)), n_s, n_k, n_x, n_x)
         p_o, s_o, r_o, a_o, b_o = np.unravel_index(block_o, shape)
@@ -115,7 +115,7 @@ class Geometry(NamedTuple):
         return between_o3, atom_o3, np.stack([a_o, b_o], axis=1), s_o
 
     def g_directions(self, first_o, width: int) -> Float[np.ndarray, "o i j"]:
-        """Displacement towards the middle of the sites, along their vector, the rest; each orbital."""
+        """Displacement to the middle of the sites, along their vector, the rest."""
         between_o3, atom_o3, _, _ = self.triples(first_o)
         frame_ocj = _frame(atom_o3 - between_o3 / 2, between_o3)
         same = np.eye(width**2)

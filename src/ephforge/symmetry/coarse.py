@@ -1,8 +1,8 @@
 """A model on the supercells of its coarse meshes: cells modulo a mesh, every number once.
 
 A Fourier sum at the points of a mesh sees cells modulo that mesh only.  There the symmetry of
-a crystal is exact; lists of cells, with a Wigner-Seitz cell for each pair of orbitals, need not have
-it.  Cells modulo a mesh are numbered as its points in core/kpoints.py.
+a crystal is exact; lists of cells, with a Wigner-Seitz cell for each pair of orbitals, need not
+have it.  Cells modulo a mesh are numbered as its points in core/kpoints.py.
 """
 
 from dataclasses import replace
@@ -62,7 +62,7 @@ def coarse(model: Model, k_mesh: Mesh, q_mesh: Mesh) -> Coarse:
         share = np.linalg.norm(np.imag(values)) / max(np.linalg.norm(values), 1e-300)
         if share > LARGEST_IMAGINARY:
             raise EphforgeError(
-                f"{model.name}: {share:.1e} of {name} is imaginary, expected real Wannier functions "
+                f"{model.name}: {share:.1e} of {name} is imaginary, expected real functions "
                 f"(at most {LARGEST_IMAGINARY}); spin-orbit coupling is not handled here"
             )
     real = [np.ascontiguousarray(np.real(x)) for x in parts.values()]

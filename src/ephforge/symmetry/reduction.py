@@ -1,10 +1,10 @@
 """From all entries of H, Phi or g to the numbers that symmetry leaves free, and back, isometric.
 
 Entries stand in blocks: one set of cells, atoms and sites, all directions and orbitals.  An
-operation takes blocks to blocks and turns what is inside.  Blocks that are taken into one another form
-an orbit; what its first block may hold is the subspace that the operations fix which take it to
-itself.  Coefficients are along orthonormal vectors of it, times the root of the number of blocks: the
-norm of all coefficients is that of all entries.
+operation takes blocks to blocks and turns what is inside. Blocks that are taken into one another
+form an orbit; what its first block may hold is the subspace that the operations fix which take it
+to itself. Coefficients are along orthonormal vectors of it, times the root of the number of
+blocks: the norm of all coefficients is that of all entries.
 """
 
 from collections.abc import Callable
@@ -94,7 +94,8 @@ def reduction(action: Action, directions: Callable) -> Reduction:
 
     Args:
       action: what operations do to blocks.
-      directions: first blocks -> unit vectors [o, i, candidate] that span the space; the basis is made
+      directions: first blocks -> unit vectors [o, i, candidate] that span the space; the basis is
+      made
         of their projections, in this order.
     """
     first_b = np.arange(len(action.type_b))

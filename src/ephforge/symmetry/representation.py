@@ -1,7 +1,7 @@
 """How Wannier functions turn under the space group: found from H and g, and checked.
 
-An operation takes the function b on site B of cell R to sum_a D_ab |a, cell W R + T_B>, a on the site B'
-that is the image of B.  D is real and orthogonal, and is what makes H and g invariant:
+An operation takes the function b on site B of cell R to sum_a D_ab |a, cell W R + T_B>, a on the
+site B' that is the image of B.  D is real and orthogonal, and is what makes H and g invariant:
 
     D^T H(R') D = H(R),   D^T (sum_d O_dc g_s'd(Rp', Re')) D = g_sc(Rp, Re)
 
@@ -146,7 +146,9 @@ def _solved(values: Coarse, trial: Representation) -> Representation:
         after = pulled_back(*before, (values.k_mesh, values.q_mesh), trial, g)
         goes_ab = trial.site_a[:, None] == trial.sites.image_gx[g][trial.site_a]
         told = [(x, y) for x, y in zip(after, before, strict=True) if np.any(y)]
-        few = [(x[:, :, :, strong_p], y[:, :, :, strong_p]) if x.ndim > 3 else (x, y) for x, y in told]
+        few = [
+            (x[:, :, :, strong_p], y[:, :, :, strong_p]) if x.ndim > 3 else (x, y) for x, y in told
+        ]
         orbital_gab[g] = _intertwiner(few, goes_ab)
         change_g[g] = max(_change(x, y, orbital_gab[g]) for x, y in told)
     return trial._replace(orbital_gab=orbital_gab, change_g=change_g)
