@@ -1,12 +1,12 @@
 """Bits that a material's g takes at equal error of complex g: the codec beside what else there is.
 
-    python benchmarks/model_codec.py resources/first_principles/si_4.nc ... [--errors 0.02 0.05 0.1]
+    python benchmarks/model_codec.py resources/first_principles/si_4.nc ...
 
 Columns, bits for g alone, H and Phi not counted for anyone:
   truncation   largest entries of real g(Rp, Re), 16 bits a number, positions at their information
-  entropy      the same entries quantised, arithmetic-coded without symmetry (ideal length)
-  symmetric    largest independent coefficients, 16 bits a number, positions at their information
-  histogram    independent coefficients quantised by rounding; entropy of the histogram, its table free
+  entropy      entries quantised, arithmetic-coded without symmetry (ideal length)
+  symmetric    the same with independent coefficients
+  truncation   largest entries of real g, 16 bits a number, positions at their information
   dead zone    the same with the best of six dead zones and centroids
   decay        this codec with 4 weights of a decay law, all paid for; bytes as written
   synthetic    this codec as it is, weights from synthetic materials; bytes as written
@@ -123,7 +123,7 @@ def coded(free_n, grains_nf, default, offset: int, largest: float) -> int:
 
 
 def decompositions(g_psrcab, largest: float) -> dict[str, float]:
-    """Singular value decompositions of [Rp, (Re, a, b)], each channel (s, c) alone and all in one."""
+    """SVD of [Rp, (Re, a, b)], each channel (s, c) alone, and all channels in one."""
     n_p, n_s = g_psrcab.shape[:2]
     channel = g_psrcab.transpose(1, 3, 0, 2, 4, 5).reshape(3 * n_s, n_p, -1)
     joint = g_psrcab.transpose(0, 1, 3, 2, 4, 5).reshape(1, 3 * n_s * n_p, -1)

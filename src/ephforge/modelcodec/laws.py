@@ -22,6 +22,7 @@ ESCAPE = 24  # |q| from here on are told by an Elias gamma code after the symbol
 _TAIL = 5
 _ZERO_ENDS = Decimal("0.6")  # |x| / step up to which a number counts as zero in the table
 _TOTAL = 1 << 22
+_NEEDLESS = 7  # bytes, less than two words: the coder ends on a whole one
 _LONGEST = 62  # bits of an escaped number
 
 
@@ -75,10 +76,18 @@ def encode(bits: list[int], symbols: Symbols) -> bytes:
             _encode_bits(encoder, gamma(int(size) - ESCAPE))
         _encode_bits(encoder, symbols.value_n[own][small > 0] < 0)
     data = encoder.get_compressed().astype(">u4").tobytes()
-    # the coder ends on a whole word; what is not needed is understood as zeros
-    while data and _says(data[:-1], bits, symbols):
-        data = data[:-1]
+    for dropped in range(_NEEDLESS, 0, -1):
+        for shorter in _shorter(data, dropped):
+            if _says(shorter, bits, symbols):
+                return shorter
     return data
+
+
+def _shorter(data: bytes, dropped: int) -> list[bytes]:
+    """Fewer bytes that may say the same with zeros after them: cut off, and the next number."""
+    cut = data[: max(len(data) - dropped, 0)]
+    number = int.from_bytes(cut, "big") + 1
+    return [cut] if number >> 8 * len(cut) else [cut, number.to_bytes(len(cut), "big")]
 
 
 def _says(data: bytes, bits: list[int], symbols: Symbols) -> bool:

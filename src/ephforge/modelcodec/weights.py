@@ -1,9 +1,9 @@
 """Weights that priors start from, octaves / 16; what a material changes of them it pays for.
 
-DECAY is a guess: scales fall with d1 + d2 and d.  SYNTHETIC are the weights for which 36 three-centre
-materials (diamond, zincblende, rocksalt, CsCl, fcc, bcc, sc; seeds 1000 on; 3x3x3 and 4x4x4 meshes)
-quantised to 2 % and 6 % are told in the fewest bits: all materials share them, the constant apart.
-No real material entered.
+DECAY is a guess: scales fall with d1 + d2 and d.  SYNTHETIC are the weights for which 36
+three-centre materials (diamond, zincblende, rocksalt, CsCl, fcc, bcc, sc; 3x3x3 and 4x4x4 meshes)
+quantised to 2 % and 6 % are told in the fewest bits: all materials share them, the constant
+apart (benchmarks/model_prior.py).  No real material entered.
 """
 
 import numpy as np
