@@ -3,10 +3,10 @@
     python benchmarks/model_codec.py resources/first_principles/si_4.nc ...
 
 Columns, bits for g alone, H and Phi not counted for anyone:
-  truncation   largest entries of real g(Rp, Re), 16 bits a number, positions at their information
-  entropy      entries quantised, arithmetic-coded without symmetry (ideal length)
-  symmetric    the same with independent coefficients
   truncation   largest entries of real g, 16 bits a number, positions at their information
+  entropy      entries quantised, arithmetic-coded without symmetry (ideal length)
+  symmetric    as truncation, with independent coefficients
+  histogram    independent coefficients rounded to a step; entropy of the histogram, its table free
   dead zone    the same with the best of six dead zones and centroids
   decay        this codec with 4 weights of a decay law, all paid for; bytes as written
   synthetic    this codec as it is, weights from synthetic materials; bytes as written
