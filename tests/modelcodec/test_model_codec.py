@@ -1,5 +1,6 @@
 """Codec of whole models: numbers survive, bounds hold, damage is noticed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ephforge.modelcodec.encode import Bounds, compress, decode
 from ephforge.modelcodec.header import unpack
 from ephforge.modelcodec.prior import Prior, grains, safe_offset
 from ephforge.modelcodec.quantise import cost, within
+from ephforge.threecentre.build import build
 
 SHIPPED = Path(__file__).parents[2] / "resources/first_principles"
 
@@ -127,3 +129,14 @@ def test_the_header_gives_back_the_group(compressed):
     header = unpack(opened(compressed[2].data).header)
     assert len(header.rotation_g33) < 5
     assert len(header.representation().change_g) == 24
+
+
+def test_a_synthetic_material_is_told_by_its_seed():
+    contents = read(SHIPPED / "si_2.nc", "model")
+    silicon = read_model(contents)
+    hopping, coupling, _ = build(np.random.default_rng(1), silicon.crystal, (2, 2, 2))
+    model = replace(silicon, hopping=hopping, coupling=coupling)
+    found = compress(model, (2, 2, 2), (2, 2, 2), Bounds(0.01, 0.02, 2e-4, None))
+    # two templates, the second of them the material: 7 bytes, and a stream that says nothing
+    assert found.bits["g"] < 150
+    assert found.errors["coupling"] <= 0.01

@@ -1,4 +1,4 @@
-"""The file: magic, version, lengths, header, three streams, checksum of what they decode to."""
+"""The file: magic, version, lengths, header, templates, three streams, checksum of both."""
 
 import hashlib
 import struct
@@ -11,15 +11,16 @@ from ephforge.modelcodec.stream import Coded
 
 MAGIC = b"EPHM"
 VERSION = 1
-_FIXED = struct.Struct("<4sBHHHI")
+_FIXED = struct.Struct("<4sBHHHHI")
 _CHECK = 8  # bytes: half of the SHA-256 of what is written, half of that of the numbers
 NAMES = ("hopping", "phi", "g")
 
 
 class Container(NamedTuple):
-    """What is written: the packed header and the three streams."""
+    """What is written: the packed header, what templates give, and the three streams."""
 
     header: bytes
+    mean: bytes
     hopping: Coded
     phi: Coded
     g: Coded
@@ -29,15 +30,16 @@ class Opened(NamedTuple):
     """What is read."""
 
     header: bytes
+    mean: bytes
     streams: tuple[bytes, bytes, bytes]
 
 
 def write(found: Container) -> bytes:
     """All bytes of the file."""
-    coded = found[1:]
-    lengths = (len(found.header), *(len(one.data) for one in coded))
+    coded = found[2:]
+    lengths = (len(found.header), len(found.mean), *(len(one.data) for one in coded))
     fixed = _FIXED.pack(MAGIC, VERSION, *lengths)
-    body = fixed + found.header + b"".join(one.data for one in coded)
+    body = fixed + found.header + found.mean + b"".join(one.data for one in coded)
     return body + _checksum(body, [one.quantised.value_n for one in coded])
 
 
@@ -70,7 +72,7 @@ def read(data: bytes) -> Opened:
     for length in lengths:
         parts.append(data[place : place + length])
         place += length
-    return Opened(parts[0], tuple(parts[1:]))
+    return Opened(parts[0], parts[1], tuple(parts[2:]))
 
 
 def check(data: bytes, value_n: list[np.ndarray]) -> None:
@@ -90,6 +92,7 @@ def bits(data: bytes) -> dict[str, int]:
     """Of each part of a file and of the whole."""
     found = read(data)
     parts = {name: 8 * len(one) for name, one in zip(NAMES, found.streams, strict=True)}
+    parts["g"] += 8 * len(found.mean)
     return parts | {"header": 8 * len(found.header), "file": 8 * len(data)}
 
 

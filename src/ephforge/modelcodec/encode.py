@@ -10,13 +10,13 @@ import numpy as np
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import Mesh, Model
-from ephforge.modelcodec import container, errors, stream
+from ephforge.modelcodec import container, errors, stream, templates
 from ephforge.modelcodec.container import Container
 from ephforge.modelcodec.header import Header, generating, pack, unpack
 from ephforge.modelcodec.lists import model as on_lists
 from ephforge.modelcodec.lists import with_sum_rule
 from ephforge.modelcodec.parts import Parts, parts
-from ephforge.modelcodec.prior import Prior, grains, safe_offset
+from ephforge.modelcodec.prior import STEPS_PER_OCTAVE, Prior, grains, safe_offset
 from ephforge.modelcodec.quantise import within
 from ephforge.modelcodec.weights import PAIR, SYNTHETIC
 from ephforge.symmetry.coarse import coarse, coarse_coupling
@@ -69,6 +69,7 @@ def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compre
         _phonon_error(model, header, known),
         bounds.phonons,
     )
+    found = templates.available(header, known.reductions, _home(header, known, hopping))
     kept = np.linalg.norm(own[2])
     all_g = np.linalg.norm(coarse_coupling(model.coupling, *meshes))
     aim = bounds.coupling
@@ -79,12 +80,12 @@ def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compre
                 f"{model.name}: error {bounds.coupling} of g asked for, but symmetry and the real "
                 f"part alone leave {np.sqrt(max(1 - (kept / all_g) ** 2, 0)):.1e}; ask for more"
             )
-        g = _coded(own[2], known.g_nf, SYNTHETIC, float(np.sqrt(square)))
-        data = container.write(Container(pack(header), hopping, phi, g))
-        found = decode(data)
-        measured = _measured(model, found, meshes)
+        mean, g = _with_mean(own[2], known, found, float(np.sqrt(square)))
+        data = container.write(Container(pack(header), mean, hopping, phi, g))
+        again = decode(data)
+        measured = _measured(model, again, meshes)
         if _holds(measured, bounds):
-            return Compressed(data, found, measured, container.bits(data))
+            return Compressed(data, again, measured, container.bits(data))
         excess = measured["magnitude"] / bounds.magnitude if bounds.magnitude is not None else 1.0
         aim *= _TIGHTER / max(excess, 1.0)
     raise EphforgeError(
@@ -108,7 +109,33 @@ def decode(data: bytes) -> Model:
         for one, default, own in zip(found.streams, defaults, features, strict=True)
     ]
     container.check(data, [one.value_n for one in told])
-    return _model(header, known, *(one.numbers() for one in told))
+    hopping_n, phi_n, g_n = (one.numbers() for one in told)
+    mean = templates.unpacked(found.mean)
+    home_ab = _home(header, known, stream.Coded(b"", told[0]))
+    made = [
+        templates.template(number, header, known.reductions, home_ab) for number in mean.numbers
+    ]
+    return _model(header, known, hopping_n, phi_n, g_n + mean.total(made))
+
+
+def _home(header: Header, known: Parts, hopping: stream.Coded):
+    """H(0) as it decodes, which settles the signs of the templates' functions."""
+    empty = [np.zeros(len(known.is_stored_n)), np.zeros(known.reductions.g.size)]
+    hopping_n, meshes = hopping.quantised.numbers(), (header.k_mesh, header.q_mesh)
+    return known.reductions.values(hopping_n, *empty, meshes).hopping_rab[0]
+
+
+def _with_mean(target_n, known: Parts, found, largest: float) -> tuple[bytes, stream.Coded]:
+    """What templates give and the rest, in the fewest bytes of all numbers of templates."""
+    plain = _coded(target_n, known.g_nf, SYNTHETIC, largest)
+    best = (b"", plain)
+    step = 2.0 ** (plain.quantised.step / STEPS_PER_OCTAVE)
+    for mean in templates.means(target_n, *found, 2 * step)[1:]:
+        rest_n = target_n - mean.total(found[1][: len(mean.numbers)])
+        trial = (mean.packed(), _coded(rest_n, known.g_nf, SYNTHETIC, largest))
+        if sum(map(len, (trial[0], trial[1].data))) < sum(map(len, (best[0], best[1].data))):
+            best = trial
+    return best
 
 
 def stored_meshes(data: bytes) -> tuple[Mesh, Mesh]:

@@ -12,6 +12,7 @@ PULL_UNIT = 1 / 32  # of the step, of how far numbers are rebuilt towards zero
 PULL_BITS = 4
 PRICE = 0.1  # step^2 of squared error that a bit may cost (tuned: Si, AlAs, SiC)
 _ROUNDS = 4
+_LARGEST_STEP = 4000  # either way; a step is stored in 13 bits
 _MOVES = (16, 6, 2, 1)  # of a weight, tried in this order
 
 
@@ -67,7 +68,7 @@ def within(
 
 def _start(target_n, largest: float) -> Quantised:
     """A dead zone of the same error, no prior."""
-    low, high = -4000, 3900
+    low, high = -_LARGEST_STEP, _LARGEST_STEP
     while high - low > 1:
         middle = (low + high) // 2
         if np.linalg.norm(_plain(target_n, middle).numbers() - target_n) > largest:
@@ -84,7 +85,7 @@ def _plain(target_n, step: int) -> Quantised:
 
 def _to_bound(target_n, features_nf, prior: Prior, largest: float, start: Quantised) -> Quantised:
     """The largest step that meets the bound, by halving; decisions weigh error against bits."""
-    low, high = start.step - 2 * STEPS_PER_OCTAVE, start.step + STEPS_PER_OCTAVE
+    low, high = start.step - 2 * STEPS_PER_OCTAVE, min(start.step + STEPS_PER_OCTAVE, _LARGEST_STEP)
     pulls, best = start.pulls, None
     while high - low > 1:
         middle = (low + high) // 2
