@@ -9,9 +9,10 @@ from typer.core import TyperGroup
 from ephforge.cli import (
     bench,
     classify,
+    compress,
     cost,
     couple,
-    map_codec,
+    modelfiles,
     observables,
     plot,
     regenerate,
@@ -33,7 +34,7 @@ Exit status: 0 done, 1 wrong input or faulty files (one line says what and where
 LOOK = "Look at a material"
 READ = "Take a material from another code"
 COMPUTE = "Compute"
-LEARNED = "Maps |g| and the trained autoencoder"
+LEARNED = "Few bits, and the trained autoencoder"
 CAMPAIGN = "Campaigns and their files"
 MACHINE = "This machine"
 
@@ -119,6 +120,12 @@ _CONTENTS = {
         "couple": couple.couple,
         "observables": observables.observables,
         "superresolve": superresolve.superresolve,
+        "symmetrise": modelfiles.symmetrise,
+    },
+    LEARNED: {
+        "compress": compress.compress,
+        "reconstruct": compress.reconstruct,
+        "classify": classify.classify,
     },
     CAMPAIGN: {
         "status": status.status,

@@ -1,51 +1,21 @@
-"""Commands on maps |g|, with the trained autoencoder: compress, reconstruct, superresolve."""
+"""What the commands compress, reconstruct and superresolve do with maps |g|."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from ephforge.cli.devices import DeviceOption
-from ephforge.cli.pretrained import AutoencoderOption
-from ephforge.cli.sources import Bands, KMesh, Mesh, QMesh, Source
 
-Output = Annotated[Path, typer.Option("-o", "--output", help="File to write.")]
-
-
-def compress(
-    source: Source,
-    output: Output,
-    budget: Annotated[
-        float | None,
-        typer.Option(help="Bits / (32 x numbers in the full grid), as 0.001.", show_default=False),
-    ] = None,
-    error: Annotated[
-        float | None,
-        typer.Option(help="Largest relative error of |g| over the block.", show_default=False),
-    ] = None,
-    bound: Annotated[
-        float | None,
-        typer.Option(help="Largest error of any element, meV.", show_default=False),
-    ] = None,
-    k_mesh: KMesh = None,
-    q_mesh: QMesh = None,
-    bands: Bands = None,
-    autoencoder: AutoencoderOption = None,
-    device: DeviceOption = "auto",
-) -> None:
-    """Store |g| on a mesh in few bits, with one of --budget, --error, --bound.
-
-    Errors are measured on what the written file decodes to.
-    """
+def compress_maps(source: Path, output: Path, asked: dict, window, autoencoder, device) -> None:
+    """Write a code of |g|; asked: one of the options --budget, --error, --bound with its number."""
     from ephforge.cli.pretrained import load, warn
-    from ephforge.cli.sources import Window, read_maps
+    from ephforge.cli.sources import read_maps
     from ephforge.core.devices import ask
     from ephforge.mapcodec.container import pack
 
-    way, value = _one_of(budget, error, bound)
+    way, value = _one_of(asked)
     ask(device)
     found = load(autoencoder)
-    block = read_maps(source, Window(k_mesh, q_mesh, bands))
+    block = read_maps(source, window)
     result = way(block, found.codec, found.fingerprint, value)
     data = pack(result.packed)
     _write_bytes(output, data)
@@ -59,15 +29,8 @@ def compress(
     warn(found, block)
 
 
-def reconstruct(
-    source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Compressed maps, of ephforge compress.")
-    ],
-    output: Output,
-    autoencoder: AutoencoderOption = None,
-    device: DeviceOption = "auto",
-) -> None:
-    """Take |g| out of a compressed file: maps that show, xarray and other commands read."""
+def restore_maps(source: Path, output: Path, autoencoder, device) -> None:
+    """Write maps |g| from a code: show, xarray and other commands read them."""
     from dataclasses import replace
 
     import numpy as np
@@ -95,34 +58,22 @@ def reconstruct(
     _write_maps(output, block, about)
 
 
-def superresolve(
-    source: Source,
-    output: Output,
-    q_fine: Annotated[
-        Mesh | None,
-        typer.Option(metavar="A B C", help="q mesh to refine to.", show_default="the k mesh"),
-    ] = None,
-    k_mesh: KMesh = None,
-    q_mesh: QMesh = None,
-    bands: Bands = None,
-    autoencoder: AutoencoderOption = None,
-    device: DeviceOption = "auto",
-) -> None:
-    """Refine |g| in q: from the mesh of the file to a finer one that divides its k mesh.
+def refine_maps(source: Path, output: Path, q_grid, window, autoencoder, device) -> None:
+    """Write |g| on a finer q mesh that divides its k mesh.
 
     Phonon energies of the new points are interpolated trilinearly. The expected error is that
     over the new points, with a 90 % interval from families that were not trained on.
     """
     from ephforge.cli.pretrained import load, warn
-    from ephforge.cli.sources import Window, read_maps
+    from ephforge.cli.sources import read_maps
     from ephforge.core.devices import ask
     from ephforge.mapcodec.refine import on_fine_mesh, refined
     from ephforge.trust.calibration import expected_error
 
     ask(device)
     found = load(autoencoder)
-    block = read_maps(source, Window(k_mesh, q_mesh, bands))
-    fine = tuple(q_fine or block.k_mesh)
+    block = read_maps(source, window)
+    fine = tuple(q_grid or block.k_mesh)
     result = refined(block, found.codec, fine)
     about = {"refined_from_q_mesh": list(block.q_mesh), "autoencoder": found.fingerprint}
     told = "not known: this autoencoder has no calibration"
@@ -151,24 +102,24 @@ def _expected(found, calibrated) -> tuple[str, list[float] | str]:
     return f"{told}, 90 % interval {found.low:.3f} to {found.high:.3f}", values
 
 
-def _one_of(budget: float | None, error: float | None, bound: float | None):
+def _one_of(asked: dict[str, float | None]):
     """The way of compressing that is asked for, and its number."""
     from ephforge.core.errors import EphforgeError
     from ephforge.mapcodec import encode
 
-    asked = {
-        "--budget": (encode.within_budget, budget),
-        "--error": (encode.to_error, error),
-        "--bound": (encode.within_bound, bound),
+    ways = {
+        "--budget": encode.within_budget,
+        "--error": encode.to_error,
+        "--bound": encode.within_bound,
     }
-    given = {name: found for name, found in asked.items() if found[1] is not None}
+    given = {name: value for name, value in asked.items() if value is not None}
     if len(given) != 1:
         names = " ".join(given) or "no option"
         raise EphforgeError(f"{names}: expected one of --budget, --error, --bound; give one number")
-    ((name, (way, value)),) = given.items()
+    ((name, value),) = given.items()
     if not 0 < value < float("inf"):
         raise EphforgeError(f"{name} {value}: expected a finite number above 0; give another")
-    return way, value
+    return ways[name], value
 
 
 def _write_bytes(output: Path, data: bytes) -> None:

@@ -51,7 +51,7 @@ def read_maps(source: Path, window: Window) -> "Block":
     from ephforge.core.errors import EphforgeError
     from ephforge.core.netcdf import read
 
-    kind = _kind(source)
+    kind = kind_of(source)
     if kind not in MAPS:
         return _made(source, _model(source, kind), window)
     for name, value in window._asdict().items():
@@ -64,7 +64,7 @@ def read_maps(source: Path, window: Window) -> "Block":
     return read_block(read(source, kind))
 
 
-def _kind(source: Path) -> str:
+def kind_of(source: Path) -> str:
     """ "epw", "perturbo", or the kind that a file of ephforge states."""
     import h5py
 

@@ -1,11 +1,16 @@
-"""Command superresolve: a model with a fine q mesh from one with a coarse q mesh."""
+"""Command superresolve: a fine q mesh from a coarse one, of a model or of maps |g|."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from ephforge.cli.devices import DeviceOption
+from ephforge.cli.pretrained import AutoencoderOption
+from ephforge.cli.sources import Bands, KMesh, QMesh
+
 Mesh = tuple[int, int, int]
+Method = Literal["response", "multipoles", "split", "short", "nearest", "zone", "epw"]
 Coarse = Annotated[
     Mesh | None,
     typer.Option(metavar="A B C", help="Coarse mesh of the run.", show_default="in the file"),
@@ -13,28 +18,58 @@ Coarse = Annotated[
 
 
 def superresolve(
-    source: Annotated[Path, typer.Argument(help="Model file in a Wannier basis.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write.")],
-    q_grid: Annotated[
-        Mesh,
-        typer.Option(metavar="A B C", help="Fine q mesh; a multiple of the coarse one."),
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Model in a Wannier basis, or maps |g|.")
     ],
-    method: Annotated[
-        Literal["response", "multipoles", "split", "short", "nearest", "zone", "epw"],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File of the same kind to write.")],
+    q_grid: Annotated[
+        Mesh | None,
         typer.Option(
-            help="response: model electrons on the crystal tell the far part (a minute); "
-            "multipoles: quadrupoles and octupoles do; split, short (metals), nearest: images "
-            "alone; zone, epw: as EPW."
+            metavar="A B C",
+            help="Fine q mesh, a multiple of the coarse one.",
+            show_default="for maps: their k mesh",
+        ),
+    ] = None,
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="Of a model. response: model electrons on the crystal tell the far part (a "
+            "minute); multipoles: quadrupoles and octupoles do; split, short (metals), nearest: "
+            "images alone; zone, epw: as EPW."
         ),
     ] = "response",
     coarse_q: Coarse = None,
     coarse_k: Coarse = None,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Refine maps |g| made from a model, not the model.")
+    ] = False,
+    k_mesh: KMesh = None,
+    q_mesh: QMesh = None,
+    bands: Bands = None,
+    autoencoder: AutoencoderOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
-    """Refine a model in q: better |g| between the q of the run than its own interpolation gives.
+    """Refine in q: better coupling between the q of a run than interpolation gives.
 
-    At the q of the coarse mesh nothing changes. The result is a model file for couple, show and
-    campaigns.
+    A model is refined by what its own coarse data and its crystal tell, without anything learned:
+    at the q of the coarse mesh nothing changes, and the result is a model file for couple, show
+    and campaigns. Maps are refined by the trained autoencoder.
     """
+    from ephforge.cli.map_codec import refine_maps
+    from ephforge.cli.sources import MAPS, Window, kind_of
+    from ephforge.core.errors import EphforgeError
+
+    if maps or kind_of(source) in MAPS:
+        window = Window(k_mesh, q_mesh, bands)
+        refine_maps(source, output, q_grid, window, autoencoder, device)
+    elif q_grid is None:
+        raise EphforgeError(f"{source}: no --q-grid, expected the fine q mesh; give --q-grid A B C")
+    else:
+        refine_model(source, output, q_grid, method, (coarse_k, coarse_q))
+
+
+def refine_model(source: Path, output: Path, q_grid: Mesh, method: str, coarse) -> None:
+    """Write a model on a fine q mesh; coarse k and q meshes where the file does not say them."""
     from ephforge.cli.models import read_model_file
     from ephforge.core.netcdf import write
     from ephforge.core.realspace import model_variables
@@ -42,8 +77,8 @@ def superresolve(
 
     model, contents = read_model_file(source)
     meshes = (
-        _mesh("k", coarse_k, contents.variables, source),
-        _mesh("q", coarse_q, contents.variables, source),
+        _mesh("k", coarse[0], contents.variables, source),
+        _mesh("q", coarse[1], contents.variables, source),
     )
     fine = refine(model, meshes, q_grid, METHODS[method])
     variables, attributes = model_variables(fine, contents.attributes.get("g_step"))

@@ -1,0 +1,1 @@
+"""What space group, time reversal and hermiticity make of a real-space model."""
