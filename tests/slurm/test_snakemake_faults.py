@@ -1,7 +1,10 @@
 """Snakemake interrupted, killed, started twice: good shards stay, the others come once more."""
 
 import os
+import random
 import signal
+import subprocess
+from contextlib import suppress
 
 import pytest
 from slurm_trial import SHARDS, Trial, kill, until
@@ -9,12 +12,13 @@ from slurm_trial import SHARDS, Trial, kill, until
 pytestmark = pytest.mark.slurm
 
 GOOD, HELD = SHARDS[:2]
+KILLS = 8
 TARGETS = [f"results/lattice/{shard}.nc" for shard in (GOOD, HELD)]
 
 
 def reached(trial, jobs: int) -> None:
     """So many jobs wait within the held shard."""
-    until(lambda: trial.started(HELD) >= jobs, 240, f"{jobs} jobs of the held shard")
+    until(lambda: trial.started(HELD) >= jobs, 120, f"{jobs} jobs of the held shard")
 
 
 def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
@@ -23,7 +27,7 @@ def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
 
     run = trial.start(*TARGETS)
     reached(trial, 1)
-    until(lambda: trial.said("1 of 2 steps"), 240, "the good shard")
+    until(lambda: trial.said("1 of 2 steps"), 120, "the good shard")
     os.killpg(run.pid, signal.SIGINT)
     output = trial.finish(run)
     assert run.returncode != 0
@@ -57,4 +61,37 @@ def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
     figures["Snakemake interrupted, killed, overlapping"] = {
         "jobs of the held shard": len(trial.jobs_of(HELD)),
         "jobs of the good shard": len(trial.jobs_of(GOOD)),
+    }
+
+
+@pytest.mark.faults
+def test_killed_at_random_moments(slurm, checkout, figures):
+    """What Snakemake has seen finished stays as it is; jobs left behind disturb nobody."""
+    many = 16
+    trial = Trial(checkout, slurm, campaign={"materials": many, "shard_size": 1})
+    targets = [f"results/lattice/{i:06d}-{i + 1:06d}.nc" for i in range(many)]
+    moments, kept, unfinished = random.Random(0), {}, 0
+    for _ in range(KILLS):
+        run = trial.start(*targets, "--jobs", "4")
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(moments.uniform(3, 40))
+        unfinished += run.poll() is None
+        kill(run)
+        assert trial.damaged() == []
+        found = trial.identities()
+        assert kept.items() <= found.items(), "a good shard was made again or lost"
+        kept |= {path: was for path, was in found.items() if not trial.is_incomplete(path)}
+        trial.unlock()
+    trial.complete(*targets, timeout=300)
+    assert kept.items() <= trial.identities().items()
+    until(lambda: not slurm.queued(), 120)
+    assert trial.damaged() == []
+    assert trial.left_behind() == []
+    assert list(trial.identities()) == targets
+    figures["SIGKILL of Snakemake"] = {
+        "kills": KILLS,
+        "while shards were made": unfinished,
+        "shards": many,
+        "kept from before the last kill": len(kept),
+        "jobs": len(slurm.ended()),
     }
