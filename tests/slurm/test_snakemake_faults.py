@@ -12,7 +12,7 @@ from slurm_trial import SHARDS, Trial, kill, until
 pytestmark = pytest.mark.slurm
 
 GOOD, HELD = SHARDS[:2]
-KILLS = 8
+KILLS = 6
 TARGETS = [f"results/lattice/{shard}.nc" for shard in (GOOD, HELD)]
 
 
@@ -67,7 +67,7 @@ def test_interrupted_then_killed_then_started_twice(slurm, checkout, figures):
 @pytest.mark.faults
 def test_killed_at_random_moments(slurm, checkout, figures):
     """What Snakemake has seen finished stays as it is; jobs left behind disturb nobody."""
-    many = 16
+    many = 8
     trial = Trial(checkout, slurm, campaign={"materials": many, "shard_size": 1})
     targets = [f"results/lattice/{i:06d}-{i + 1:06d}.nc" for i in range(many)]
     moments, kept, unfinished = random.Random(0), {}, 0
