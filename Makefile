@@ -33,11 +33,11 @@ docs: environment
 why: environment
 	@$(VENV)/bin/python workflow/why.py --profile profiles/local $(ARGS)
 
-# fewer jobs of nothing on Slurm: make faults ARGS="--shard-jobs 100"
+# fewer jobs of nothing on Slurm: make faults ARGS="--shard-jobs 100"; a part: FAULTS=tests/slurm
+FAULTS ?= tests/slurm tests/core/test_publish.py tests/core/test_flipped_bits.py \
+  tests/train/test_killed_training.py tests/test_bad_input.py tests/test_fuzz.py
 faults: environment
-	$(VENV)/bin/python -m pytest tests/slurm tests/core/test_publish.py \
-	  tests/train/test_killed_training.py tests/test_bad_input.py tests/test_fuzz.py \
-	  --faults benchmarks/faults.json $(ARGS)
+	$(VENV)/bin/python -m pytest $(FAULTS) --faults benchmarks/faults.json $(ARGS)
 
 # of one material: make firstprinciples MODELS=results/espresso/si_2.nc
 MODELS ?= real_materials

@@ -118,12 +118,16 @@ def is_long(pytestconfig):
 
 @pytest.fixture(scope="session")
 def figures(pytestconfig):
-    """What was measured, by name; `make faults` keeps it."""
+    """What was measured, by name; `make faults` keeps it, beside what was measured before."""
     found = {}
     yield found
     if path := pytestconfig.getoption("--faults"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(found, indent=1) + "\n")
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        load, cores = os.getloadavg()[2], os.cpu_count()
+        now = {name: {"load": load, "cores": cores, "found": of} for name, of in found.items()}
+        path.write_text(json.dumps(kept | now, indent=1, sort_keys=True) + "\n")
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
+from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +41,7 @@ HOOK = """
     if _fault.exists():
         exec(_fault.read_text(), {"file": _fault})
 """
+SLOWER = 4  # deadlines hold on a machine that is busy with other things
 ONCE = "import os, time\nfile.unlink()\n"
 FAULTS = {
     "exit": ONCE + "os._exit(3)\n",
@@ -128,6 +131,14 @@ class Controller:
         spent = [datetime.fromisoformat(b) - datetime.fromisoformat(a) for a, b in times]
         return sum(one.total_seconds() for one in spent) / len(spent)
 
+    def processor_seconds(self) -> dict[str, float]:
+        """Job number -> processor seconds of its steps, batch script included."""
+        spent: Counter[str] = Counter()
+        for line in (self.state / "log/cpu.txt").read_text().splitlines():
+            number, *ticks = line.split()
+            spent[number] += sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        return dict(spent)
+
     def log(self, program: str) -> str:
         return (self.state / f"log/{program}.log").read_text()
 
@@ -179,7 +190,7 @@ class Trial:
     def finish(self, run: subprocess.Popen, timeout: float = 300, name: str = "run") -> str:
         """Output of a run that has to end in time; it is killed if it does not."""
         try:
-            run.wait(timeout)
+            run.wait(SLOWER * timeout)
         finally:
             kill(run)
         return (self.folder / f"{name}.out").read_text()
@@ -200,7 +211,7 @@ class Trial:
         return output
 
     def unlock(self) -> None:
-        run = self.checkout.snakemake("--unlock", "--configfile", "tiny.yaml", timeout=120)
+        run = self.checkout.snakemake("--unlock", "--configfile", "tiny.yaml", timeout=SLOWER * 120)
         assert run.returncode == 0, run.stdout
 
     def _environment(self) -> dict[str, str]:
@@ -237,6 +248,11 @@ class Trial:
             str(p.relative_to(self.folder)): (s.st_ino, s.st_mtime_ns) for p, s in found.items()
         }
 
+    def is_incomplete(self, path: str) -> bool:
+        """Whether Snakemake has started to make a result and not seen the end of it."""
+        name = urlsafe_b64encode(path.encode()).decode()
+        return (self.folder / ".snakemake/incomplete" / name).exists()
+
     def damaged(self) -> list[str]:
         """Results that stand under a final name and are not whole."""
         found = []
@@ -261,7 +277,7 @@ def kill(run: subprocess.Popen) -> None:
 
 def until(condition, seconds: float = 120, what: str = "") -> None:
     """Wait for a condition."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SLOWER * seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        assert time.monotonic() < deadline, f"not within {SLOWER * seconds} s: {what or condition}"
         time.sleep(0.1)

@@ -140,6 +140,7 @@ def other_code(shard, folder):
     shutil.copy(shard, path)
     with netCDF4.Dataset(path, "a") as file:
         file.lattice_code = "0" * 16
+    seal(path)
     return path
 
 

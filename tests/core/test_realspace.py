@@ -8,6 +8,7 @@ import pytest
 from ephforge.core import netcdf, realspace
 from ephforge.core.blocks import Block, block_variables, on_grid, read_block
 from ephforge.core.symmetry import pair_orbits, reciprocal_operations
+from ephforge.core.variables import rounded
 
 RNG = np.random.default_rng(3)
 CRYSTAL = realspace.Crystal(
@@ -72,7 +73,7 @@ def test_a_coupling_in_steps_returns_rounded(tmp_path):
     step = 2.0**-10
     netcdf.write(tmp_path / "m.nc", "model", *realspace.model_variables(model, step))
     found = realspace.read_model(netcdf.read(tmp_path / "m.nc", "model"))
-    np.testing.assert_array_equal(found.coupling.g, netcdf.rounded(WANNIER.g, step), strict=True)
+    np.testing.assert_array_equal(found.coupling.g, rounded(WANNIER.g, step), strict=True)
     np.testing.assert_array_equal(found.hopping.energy, HOPPING.energy)
 
 

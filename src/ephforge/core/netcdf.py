@@ -1,17 +1,14 @@
 """NetCDF-4 files that are either whole or absent.
 
 A file is written under a temporary name, closed, read back, brought to disk, and renamed; it
-carries its kind, a completed flag, a checksum of its contents, and who wrote it.  Reading checks
-all of that.
-Complex arrays are stored with a trailing axis (re, im), since NetCDF has no complex type.
-Arrays may be rounded to whole multiples of a step: still plain doubles to every reader, but
-their last bytes are zeros, which take no space once bytes of equal rank stand together.
+carries its kind, a completed flag, checksums of its contents (checksum.py) and of its bytes
+(trailer.py), and who wrote it.  Reading checks all of that.  How arrays stand in it is in
+variables.py.
 """
 
 import hashlib
 import importlib.metadata
 import json
-import math
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,12 +18,12 @@ from typing import Any, NamedTuple
 import netCDF4
 import numpy as np
 
+from ephforge.core import trailer
+from ephforge.core.checksum import FORMAT_VERSION, Checksum, feed
 from ephforge.core.errors import EphforgeError
 from ephforge.core.publish import put_in_place, temporary_of
+from ephforge.core.variables import Variable, plain, set_attributes, store
 
-# 2: the checksum is that of the digests of the arrays, so that one that arrives in slabs can be
-# hashed as it comes, whatever its name; 1: that of the bytes of all arrays in order of name
-FORMAT_VERSION = 2
 _RECORDED_PACKAGES = (
     "ephforge",
     "numpy",
@@ -38,19 +35,6 @@ _RECORDED_PACKAGES = (
     "flax",
     "optax",
 )
-
-
-class Variable(NamedTuple):
-    """One array of a file: data, names of its axes, unit ("1" if none), one sentence.
-
-    With a step (a power of two) it is written `rounded` to that step, and says so.
-    """
-
-    data: np.ndarray
-    axes: tuple[str, ...]
-    unit: str
-    meaning: str
-    step: float | None = None
 
 
 class Contents(NamedTuple):
@@ -87,15 +71,24 @@ def write(
       groups: further named (variables, attributes).
     """
     path = Path(path)
-    digest = hashlib.sha256()
+    checksum = Checksum()
     with temporary_of(path) as temporary:
         with netCDF4.Dataset(temporary, "w", format="NETCDF4") as file:
-            _fill(file, variables, attributes or {}, digest)
+            _fill(file, variables, attributes or {}, checksum)
             for name, (group_variables, group_attributes) in sorted((groups or {}).items()):
-                digest.update(name.encode())
-                _fill(file.createGroup(name), group_variables, group_attributes, digest)
-            seal(file, kind, digest.hexdigest())
+                checksum.group(name)
+                group = file.createGroup(name)
+                _fill(group, group_variables, group_attributes, checksum)
+                checksum.attributes(group)
+            seal(file, kind, checksum)
+        trailer.append(temporary)
         publish(temporary, path)
+
+
+def _fill(group, variables, attributes, checksum: Checksum) -> None:
+    for name in sorted(variables):
+        checksum.digest(store(group, name, variables[name]))
+    set_attributes(group, attributes)
 
 
 def publish(temporary: Path, path: Path) -> None:
@@ -111,14 +104,16 @@ def publish(temporary: Path, path: Path) -> None:
 
 def _is_whole(path: Path) -> bool:
     """Completed, and equal to its checksum; one group is in memory at a time."""
-    digest = hashlib.sha256()
+    checksum = Checksum()
     with _opened(path, None) as file:
-        _take(file, digest)
-        for name in sorted(file.groups):
-            digest.update(name.encode())
-            _take(file.groups[name], digest)
-        found = (_attribute(file, "completed"), _attribute(file, "checksum"))
-    return found == (1, digest.hexdigest())
+        for _ in _parts(file, checksum):
+            pass
+        return _is_sealed(file, checksum)
+
+
+def _is_sealed(file: netCDF4.Dataset, checksum: Checksum) -> bool:
+    found = (_attribute(file, "completed"), _attribute(file, "checksum"))
+    return found == (1, checksum.hexdigest())
 
 
 def read(path: str | Path, kind: str) -> Contents:
@@ -128,7 +123,6 @@ def read(path: str | Path, kind: str) -> Contents:
       EphforgeError: the file is absent, not NetCDF-4, of another kind, unfinished or damaged.
     """
     path = Path(path)
-    digest = hashlib.sha256()
     with _opened(path, kind) as file:
         version = int(_attribute(file, "format_version") or FORMAT_VERSION)
         if version > FORMAT_VERSION:
@@ -136,17 +130,25 @@ def read(path: str | Path, kind: str) -> Contents:
                 f"{path}: format {version}, expected at most {FORMAT_VERSION}; it was written by a "
                 "newer ephforge, read it with that"
             )
-        contents = _take(file, digest, version)
-        for name in sorted(file.groups):
-            digest.update(name.encode())
-            contents.groups[name] = _take(file.groups[name], digest, version)
-    whole = contents.attributes.get("completed") == 1
-    if not whole or contents.attributes.get("checksum") != digest.hexdigest():
+        checksum = Checksum(version)
+        groups = dict(_parts(file, checksum))
+        is_whole = _is_sealed(file, checksum)
+    if not is_whole:
         raise EphforgeError(
             f"{path}: unfinished or damaged (contents do not match its checksum); "
             "remove it and run again"
         )
-    return contents
+    return groups.pop("")._replace(groups=groups)
+
+
+def _parts(file: netCDF4.Dataset, checksum: Checksum) -> Iterator[tuple[str, Contents]]:
+    """The root, under the name "", and each group; the checksum is complete after the last."""
+    yield "", _take(file, checksum)
+    for name in sorted(file.groups):
+        checksum.group(name)
+        yield name, _take(file.groups[name], checksum)
+        checksum.attributes(file.groups[name])
+    checksum.attributes(file)
 
 
 def read_groups(path: str | Path, kind: str, names: Iterable[str]) -> Iterator[Contents]:
@@ -163,7 +165,7 @@ def read_groups(path: str | Path, kind: str, names: Iterable[str]) -> Iterator[C
         for name in names:
             if name not in file.groups:
                 raise EphforgeError(f"{path}: no group '{name}'; remove the file and run again")
-            yield _take(file.groups[name], hashlib.sha256())
+            yield _take(file.groups[name])
 
 
 def outline(path: str | Path) -> tuple[str, dict[str, dict[str, Stored]]]:
@@ -193,20 +195,19 @@ def _attribute(holder, name: str):
     return holder.getncattr(name) if name in holder.ncattrs() else None
 
 
-def fingerprint(contents: Contents) -> bytes:
-    """SHA-256 (32 bytes) of the arrays of a group and of its attributes."""
-    digest = hashlib.sha256()
-    for name in sorted(contents.variables):
-        _digest_array(digest, name, contents.variables[name])
-    digest.update(json.dumps(contents.attributes, sort_keys=True).encode())
-    return digest.digest()
-
-
 @contextmanager
 def _opened(path: Path, kind: str | None) -> Iterator[netCDF4.Dataset]:
-    """The file, of any kind if None; what the library says against it is one line for the user."""
+    """The file, of any kind if None; what the library says against it is one line for the user.
+
+    Of damage it tells by exceptions of many kinds, AttributeError among them.
+    """
     if not path.is_file():
         raise EphforgeError(f"{path}: no such file, expected a {kind or 'NetCDF-4'} file")
+    if trailer.is_damaged(path):
+        raise EphforgeError(
+            f"{path}: damaged (its bytes do not match the checksum at its end); "
+            "remove it and run again"
+        )
     try:
         with netCDF4.Dataset(path) as file:
             file.set_auto_mask(False)
@@ -216,24 +217,24 @@ def _opened(path: Path, kind: str | None) -> Iterator[netCDF4.Dataset]:
                     f"{path}: expected a file of kind '{kind}', found '{found or 'none'}'"
                 )
             yield file
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, LookupError, AttributeError, MemoryError) as error:
         raise EphforgeError(
             f"{path}: not a readable NetCDF-4 file ({error}); remove it and run again"
         ) from error
 
 
-def seal(file: netCDF4.Dataset, kind: str, checksum: str) -> None:
-    """Say in a file that it is whole: the last thing that is written."""
+def seal(file: netCDF4.Dataset, kind: str, checksum: Checksum) -> None:
+    """Say in a file that it is whole, once all else is in it and in its checksum."""
     file.setncatts(
         {
             "kind": kind,
             "format_version": FORMAT_VERSION,
             "versions": json.dumps(versions()),
             "conventions": "CONVENTIONS.md: eV, angstrom, dalton; |g| in meV; e^{ik.R}",
-            "checksum": checksum,
-            "completed": 1,
         }
     )
+    checksum.attributes(file)
+    file.setncatts({"checksum": checksum.hexdigest(), "completed": 1})
 
 
 def versions() -> dict[str, str]:
@@ -244,116 +245,27 @@ def versions() -> dict[str, str]:
     return found
 
 
-def rounded(data: np.ndarray, step: float) -> np.ndarray:
-    """Real or complex data at the nearest multiples of a step, in double precision.
-
-    No number moves by more than step / 2 in its real or imaginary part; zeros stay zeros.
-
-    Raises:
-      ValueError: the step is not a power of two, so that its multiples would be rounded again.
-    """
-    if not step > 0 or math.frexp(step)[0] != 0.5:
-        raise ValueError(f"step {step} is not a power of two")
-    if np.iscomplexobj(data):
-        return rounded(data.real, step) + 1j * rounded(data.imag, step)
-    # adding zero turns -0.0, which would not compress, into 0.0
-    return np.rint(np.asarray(data, dtype=float) / step) * step + 0.0
-
-
-def _fill(group, variables, attributes, digest) -> None:
-    for name in sorted(variables):
-        digest.update(store(group, name, variables[name]))
-    set_attributes(group, attributes)
-
-
-def set_attributes(group, attributes: dict[str, Any]) -> None:
-    """Write attributes; dicts, lists and bools as JSON text."""
-    plain = {
-        k: json.dumps(v) if isinstance(v, dict | list | bool) else v for k, v in attributes.items()
-    }
-    group.setncatts(plain)
-
-
-def store(group, name: str, variable: Variable) -> bytes:
-    """Write one array and return its digest, 32 bytes.
-
-    Raises:
-      ValueError: its axes do not fit its shape or the lengths that they have in the group.
-    """
-    data, axes, unit, meaning, step = variable
-    data = np.asarray(data) if step is None else rounded(data, step)
-    is_complex = np.iscomplexobj(data)
-    if is_complex:
-        data = np.stack([data.real, data.imag], axis=-1)
-        axes = (*axes, "re_im")
-    create_axes(group, name, axes, data.shape)
-    is_text = data.dtype.kind in "UO"
-    if data.dtype == bool:
-        data = data.astype(np.int8)
-    compression = {} if is_text else _compression(data.shape, is_complex, step)
-    stored = group.createVariable(name, str if is_text else data.dtype, axes, **compression)
-    stored.setncatts({"units": unit, "long_name": meaning, "is_complex": int(is_complex)})
-    if step is not None:
-        stored.setncatts({"step": float(step), "largest_rounding": float(step) / 2})
-    stored[...] = data.astype(object) if is_text else data
-    digest = hashlib.sha256()
-    _digest_array(digest, name, data)
-    return digest.digest()
-
-
-def create_axes(group, name: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> None:
-    """Make the axes of an array that the group does not have yet.
-
-    Raises:
-      ValueError: they do not fit the shape or the lengths that they have.
-    """
-    if len(shape) != len(axes):
-        raise ValueError(f"{name}: axes {axes} do not fit shape {shape}")
-    for axis, length in zip(axes, shape, strict=True):
-        if axis not in group.dimensions:
-            group.createDimension(axis, length)
-        elif len(group.dimensions[axis]) != length:
-            raise ValueError(f"{name}: axis {axis} is {length}, elsewhere another length")
-
-
-def _compression(shape: tuple[int, ...], is_complex: bool, step: float | None) -> dict:
-    """Settings by which the arrays at hand became smallest (docs/first_principles.md)."""
-    if step is None:
-        # complex arrays are Wannier couplings, more than half zeros: unshuffled is smaller
-        return {"zlib": True, "complevel": 2, "shuffle": not is_complex}
-    # imaginary parts are the smaller ones: bytes of equal rank are alike within a part only
-    chunk = (*shape[:-1], 1) if is_complex else shape
-    return {"zlib": True, "complevel": 6, "shuffle": True, "chunksizes": chunk or None}
-
-
-def _take(group, digest, version: int = FORMAT_VERSION) -> Contents:
+def _take(group, checksum: Checksum | None = None) -> Contents:
     variables = {}
     for name in sorted(group.variables):
         stored = group.variables[name]
         data = np.asarray(stored[...])
-        of_array = digest if version == 1 else hashlib.sha256()
-        _digest_array(of_array, name, data)
-        if version > 1:
-            digest.update(of_array.digest())
+        if checksum is not None:
+            checksum.array(stored, data)
         if data.dtype.kind == "O":
             data = data.astype(str)
         if getattr(stored, "is_complex", 0):
             data = data[..., 0] + 1j * data[..., 1]
         variables[name] = data
-    attributes = {name: _plain(group.getncattr(name)) for name in group.ncattrs()}
+    attributes = {name: plain(group.getncattr(name)) for name in group.ncattrs()}
     return Contents(variables, attributes, {})
 
 
-def _plain(value):
-    """Undo the JSON text of dicts, lists and bools; leave everything else."""
-    if (isinstance(value, str) and value[:1] in ("{", "[")) or value in ("true", "false"):
-        return json.loads(value)
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _digest_array(digest, name, data) -> None:
-    digest.update(f"{name}{data.shape}".encode())
-    if data.dtype.kind in "UO":
-        digest.update(json.dumps(data.astype(str).tolist()).encode())
-    else:
-        digest.update(np.ascontiguousarray(data).tobytes())
+def fingerprint(contents: Contents) -> bytes:
+    """SHA-256 (32 bytes) of the arrays of a group and of its attributes."""
+    running = hashlib.sha256()
+    for name, data in sorted(contents.variables.items()):
+        running.update(f"{name}{data.shape}".encode())
+        feed(running, data)
+    running.update(json.dumps(contents.attributes, sort_keys=True).encode())
+    return running.digest()

@@ -8,7 +8,6 @@ The HDF5 library is not safe for threads: while a stream is open, its process mu
 NetCDF file.
 """
 
-import hashlib
 import math
 import queue
 import shutil
@@ -19,10 +18,11 @@ from typing import Any, NamedTuple
 import netCDF4
 import numpy as np
 
-from ephforge.core import netcdf
+from ephforge.core.checksum import Checksum, array_hash, feed
 from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import Variable
+from ephforge.core.netcdf import seal
 from ephforge.core.publish import make_way, put_in_place, temporary_name
+from ephforge.core.variables import Variable, create_axes, set_attributes, store
 
 WAITING = 2  # slabs between the caller and the disk; one more is being written
 _LARGEST_CHUNK = 2**22  # bytes: what a reader of one number has to unpack
@@ -140,9 +140,9 @@ class Stream:
         file.set_fill_off()  # or every byte is written twice
         for name, variable in self._variables.items():
             if isinstance(variable, Variable):
-                self._digests[name] = netcdf.store(file, name, variable)
+                self._digests[name] = store(file, name, variable)
                 continue
-            netcdf.create_axes(file, name, variable.axes, variable.shape)
+            create_axes(file, name, variable.axes, variable.shape)
             stored = file.createVariable(
                 name, variable.dtype, variable.axes, **self._layout(variable)
             )
@@ -153,8 +153,8 @@ class Stream:
                 # chunks come whole: a cache (64 MB each) only takes memory and hides a full disk
                 stored.set_var_chunk_cache(1, 1, 1.0)
             self._rows[name] = 0
-            self._hashes[name] = hashlib.sha256(f"{name}{variable.shape}".encode())
-        netcdf.set_attributes(file, self._attributes)
+            self._hashes[name] = array_hash(stored)
+        set_attributes(file, self._attributes)
 
     def _layout(self, variable: Slabs) -> dict:
         """Contiguous, or compressed in chunks of one row, cut where that is large."""
@@ -187,7 +187,7 @@ class Stream:
             try:
                 slab = np.ascontiguousarray(slab)
                 self._file[name][first : first + len(slab)] = slab
-                self._hashes[name].update(slab)
+                feed(self._hashes[name], slab)
             except Exception as error:
                 self._error = error
 
@@ -201,9 +201,11 @@ class Stream:
                     f"{self._path}: {name}: {rows} of {self._variables[name].shape[0]} rows came"
                 )
         self._digests |= {name: found.digest() for name, found in self._hashes.items()}
-        digests = b"".join(self._digests[name] for name in sorted(self._digests))
+        checksum = Checksum()
+        for _, digest in sorted(self._digests.items()):
+            checksum.digest(digest)
         try:
-            netcdf.seal(self._file, self._kind, hashlib.sha256(digests).hexdigest())
+            seal(self._file, self._kind, checksum)
             file, self._file = self._file, None
             file.close()
             # not read back as `netcdf.write` does: it may be as large as the disk

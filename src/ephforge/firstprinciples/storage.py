@@ -1,7 +1,7 @@
 """How coarsely a model's g may be stored: the largest step that leaves |g| as it was.
 
 g is folded on its coarse meshes (core/supercell.py) and rounded to whole multiples of one
-absolute step (core/netcdf.py).  The step is not guessed: rounded models are compared with
+absolute step (core/variables.py).  The step is not guessed: rounded models are compared with
 the model itself at generic points, so that EPW's table, which is compared afterwards, stays
 a check.  Step, its effect and the deviations from the table go into the file.
 """
@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import Variable, rounded
 from ephforge.core.realspace import Mesh, Model, WannierCoupling, model_variables
 from ephforge.core.rng import generator
 from ephforge.core.supercell import fold, unfold
 from ephforge.core.units import MEV
+from ephforge.core.variables import Variable, rounded
 from ephforge.coupling.points import at_points
 from ephforge.firstprinciples.reference import (
     Reference,
