@@ -66,7 +66,7 @@ def test_before_training_refinement_is_the_linear_guess():
     given_o = some_orbits(block)
     g_omnv, guess_oo = normalised(block), guess_of(block, STATISTICS, given_o)
     guess_omnv = jnp.asarray(np.tensordot(guess_oo[:, given_o], g_omnv[given_o], 1))
-    expected_omnv = hermitian_part(guess_omnv, geometry_of(block).partner_o)
+    expected_omnv = hermitian_part(guess_omnv, jnp.asarray(block.orbits.partner_o))
     np.testing.assert_allclose(refined(FRESH, block, given_o), expected_omnv, atol=1e-5)
 
 

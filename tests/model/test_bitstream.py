@@ -33,8 +33,7 @@ COUNT = len(DICTIONARY.size_e)
 PRIOR = small_prior(3, trained=True)
 STEP = 0.1
 PATTERN = pattern_of(BLOCK)
-SHARES = (0.7, 0.6)
-SHAPES = tuple(table.shape for table in PATTERN)
+SHARES = tuple(np.full(t.shape, share) for t, share in zip(PATTERN, (0.7, 0.6), strict=True))
 
 
 def written(n_e, header=None):
@@ -112,10 +111,10 @@ def test_a_header_comes_back(scale, step, seed):
     pattern = None
     if seed is not None:
         random = np.random.default_rng(seed)
-        pattern = type(PATTERN)(*(random.random(shape) < 0.5 for shape in SHAPES))
+        pattern = type(PATTERN)(*(random.random(table.shape) < 0.5 for table in PATTERN))
     n_e = sparse_integers({0: 3})
     reader = Reader(written(n_e, Header(scale, step, pattern)))
-    found = read_header(reader, SHAPES, SHARES)
+    found = read_header(reader, SHARES)
     assert found[:2] == (scale, step)
     assert (found.pattern is None) == (pattern is None)
     for table, expected in zip(found.pattern or (), pattern or (), strict=True):

@@ -76,11 +76,15 @@ def test_everything_degenerate_leaves_one_number_per_orbit_and_its_partner():
     np.testing.assert_array_equal(entries.label_xo[0], entries.label_xo[0][partner_o])
 
 
-def test_shares_of_ends_count_both_kinds():
-    patterns = [pattern_of(block) for block in BLOCKS]
-    bands = np.concatenate([p.bands_sb.ravel() for p in patterns])
-    modes = np.concatenate([p.modes_sv.ravel() for p in patterns])
-    for share, ends in zip(shares_of_ends(patterns), (bands, modes), strict=True):
-        assert share == pytest.approx((ends.sum() + 1) / (ends.size + 2))
-    single = pattern_of(make_block("fcc", 1, bands=1, **SMALL))
-    assert shares_of_ends([single])[0] == 0.5  # one band has no neighbours
+def test_shares_of_ends_are_those_of_stars_of_a_size():
+    share_tb = shares_of_ends(BLOCKS)
+    counted = {}
+    for block in BLOCKS:
+        stars = block.orbits.orbit_kq[:, 0], block.orbits.orbit_kq[0]
+        for t, (ends, star) in enumerate(zip(pattern_of(block), stars, strict=True)):
+            sizes = np.unique(star, return_counts=True)[1]
+            for row, size in zip(ends, sizes, strict=True):
+                counted.setdefault((t, int(np.log2(size))), []).extend(row)
+    for (t, bucket), found in counted.items():
+        assert share_tb[t, bucket] == pytest.approx((sum(found) + 1) / (len(found) + 2))
+    assert np.all((share_tb > 0) & (share_tb < 1))

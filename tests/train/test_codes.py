@@ -53,8 +53,9 @@ def test_a_code_decodes_to_the_block_within_its_step():
     steps = np.array([0.02, 0.3])
     codes = coded(block, WHOLE, steps, np.random.default_rng(0))
     share_o = block.orbits.size_o / block.orbits.size_o.sum()
-    true_ox = block.g.reshape(-1, len(share_o)).T / scale_of(block)
-    errors = [np.sqrt(np.mean(share_o @ (c.first_ox - true_ox) ** 2)) for c in codes]
+    true_omnv = block.g.transpose(3, 0, 1, 2) / scale_of(block)
+    squares = [(c.first_omnv - true_omnv) ** 2 for c in codes]
+    errors = [np.sqrt(np.mean(np.tensordot(share_o, square_omnv, 1))) for square_omnv in squares]
     assert [c.step for c in codes] == list(steps)
     assert errors[0] < steps[0]
     assert errors[0] < errors[1] < steps[1]
@@ -78,5 +79,5 @@ def test_examples_are_rows_of_the_levels_that_a_code_writes():
 def test_a_block_without_coupling_is_an_example_of_zeros():
     nothing = dataclasses.replace(BLOCKS[0], g=np.zeros_like(BLOCKS[0].g))
     (code,) = coded(nothing, WHOLE, np.array([0.1]), np.random.default_rng(0))
-    assert not code.first_ox.any()
+    assert not code.first_omnv.any()
     assert not code.examples[2].any()

@@ -72,7 +72,7 @@ def no_degeneracy(orbits: Orbits, bands: int, modes: int) -> Pattern:
     return Pattern(np.ones((len(k_s), bands - 1), bool), np.ones((len(q_s), modes - 1), bool))
 
 
-def star_sizes(orbits: Orbits) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]]:
+def star_sizes(orbits: Orbits) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " t"]]:
     """Points in each star of k and of q; the fewer, the more symmetric, the more degenerate."""
     return tuple(np.unique(star, return_counts=True)[1] for star in _stars(orbits))
 
