@@ -56,7 +56,7 @@ def make_block(
         g,
         None,
         np.sort(random.normal(size=(len(k), bands))),
-        np.abs(random.normal(size=(len(q), modes))) * 0.02,
+        np.sort(np.abs(random.normal(size=(len(q), modes)))) * 0.02,
         orbits,
         k_mesh,
         q_mesh,

@@ -13,11 +13,11 @@ SMALL = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
 def small_network(seed=0, trained=False) -> Autoencoder:
     """A small network; `trained` makes its last layers, zero at first, random."""
-    network = Autoencoder(Shape(features=4, layers=1), nnx.Rngs(seed))
+    network = Autoencoder(Shape(features=8, layers=1), nnx.Rngs(seed))
     if trained:
         random = np.random.default_rng(seed)
         weights = jax.tree.map(
-            lambda w: w + random.normal(scale=0.1, size=w.shape).astype(np.float32),
+            lambda w: w + random.normal(scale=0.05, size=w.shape).astype(np.float32),
             nnx.state(network, nnx.Param),
         )
         nnx.update(network, weights)

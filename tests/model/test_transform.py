@@ -7,9 +7,11 @@ import pytest
 from material_blocks import make_block
 from small_networks import SMALL
 
+from ephforge.model import transform
 from ephforge.model.geometry import geometry_of
 from ephforge.model.transform import (
     class_of,
+    components_of,
     even_odd,
     guess_of,
     parts_of,
@@ -82,8 +84,9 @@ def test_expected_squares_add_up_to_a_block_with_rms_one(block):
     assert even.sum() + odd.sum() == pytest.approx(block.g[..., 0].size, rel=1e-9)
 
 
-def test_expected_squares_are_near_those_of_many_materials():
+def test_expected_squares_are_near_those_of_many_materials(monkeypatch):
     family = [make_block("fcc", i, noise=0.3, **SMALL) for i in range(40)]
+    monkeypatch.setattr(transform, "FEWEST", 41)  # no components
     statistics = statistics_of(family)
     parts = parts_of(family[0], statistics)
     for part, variance_ic in zip(parts, variances_of(family[0], statistics, parts), strict=True):
@@ -93,6 +96,57 @@ def test_expected_squares_are_near_those_of_many_materials():
         ]
         mean_ic = np.mean(squares, axis=0)
         np.testing.assert_allclose(variance_ic, mean_ic, atol=0.15 * mean_ic.max())
+
+
+def coefficients(block, statistics):
+    """Even and odd ones, of norm 1."""
+    y_xo = weighted(block).reshape(-1, block.g.shape[-1])
+    parts = parts_of(block, statistics)
+    found = [(p.basis_oi.T @ y_xo.T @ p.channel_xc).ravel() for p in parts]
+    return np.concatenate(found) / np.linalg.norm(y_xo)
+
+
+def test_components_are_those_of_whole_blocks():
+    """Against a singular value decomposition of the coefficients of all blocks."""
+    family = [make_block("fcc", i, **SMALL) for i in range(12)]
+    statistics = statistics_of(family)
+    c_be = np.stack([coefficients(block, statistics) for block in family])
+    component_er, score_r = components_of(family[0], statistics)
+    assert component_er.shape == (c_be.shape[1], 11)
+    np.testing.assert_allclose(component_er.T @ component_er, np.eye(11), atol=1e-3)
+    value_r, direction_re = np.linalg.svd(c_be)[1:]
+    overlap_r = np.abs(np.sum(direction_re[:4] * component_er.T[:4], axis=1))
+    np.testing.assert_allclose(overlap_r, 1, atol=1e-4)
+    channels = family[0].g[..., 0].size
+    np.testing.assert_allclose(score_r, value_r[:11] * np.sqrt(channels / 12), rtol=1e-6)
+
+
+def test_what_components_leave_is_found_with_each_block_left_out():
+    """Expected squares beside components: ridge regression of a block on all the others."""
+    family = [make_block("fcc", i, noise=0.2, **SMALL) for i in range(9)]
+    statistics = statistics_of(family)
+    c_be = np.stack([coefficients(block, statistics) for block in family])
+    ridge = transform.RIDGE * np.mean(np.sum(c_be**2, axis=1))
+    squares = []
+    for b, c_e in enumerate(c_be):
+        others_ae = np.delete(c_be, b, axis=0)
+        gram_aa = others_ae @ others_ae.T + ridge * np.eye(8)
+        squares.append((c_e - np.linalg.solve(gram_aa, others_ae @ c_e) @ others_ae) ** 2)
+    mean_e = np.mean(squares, axis=0)
+    parts = parts_of(family[0], statistics)
+    guess_e = np.concatenate([np.outer(p.value_i, p.value_c).ravel() for p in parts])
+    prior = transform.PRIOR_VARIANCES
+    expected_e = (9 * mean_e + prior * mean_e.sum() / guess_e.sum() * guess_e) / (9 + prior)
+    found = variances_of(family[0], statistics, parts)
+    found_e = np.concatenate([v.ravel() for v in found]) / family[0].g[..., 0].size
+    np.testing.assert_allclose(found_e, expected_e, rtol=1e-6, atol=1e-12)
+
+
+def test_blocks_that_are_alike_have_one_component():
+    alike = [make_block("fcc", 3, name=str(i), **SMALL) for i in range(9)]
+    component_er, _ = components_of(alike[0], statistics_of(alike))
+    assert component_er.shape[1] == 1
+    assert np.isfinite(component_er).all()
 
 
 def test_no_other_basis_and_order_beats_the_transform_where_it_was_fitted():

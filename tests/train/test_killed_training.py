@@ -207,8 +207,8 @@ def test_the_named_batch_is_the_one_that_was_drawn():
     statistics, random = statistics_of(blocks), np.random.default_rng(0)
     codes = [coded(block, statistics, np.array([0.3]), random) for block in blocks]
     classes = stack_blocks(blocks, codes, statistics, (1, 1, 1))
-    rows = {c.names[i]: c.g_iox[i] for c in classes for i in range(len(c.names))}
+    rows = {c.names[i]: c.g_iomnv[i] for c in classes for i in range(len(c.names))}
     for seed in range(5):
         names = drawn_names(classes, 2, np.random.default_rng(seed))
         batch = draw_batch(classes, 2, np.random.default_rng(seed))
-        np.testing.assert_array_equal(batch.g_iox, [rows[name] for name in names])
+        np.testing.assert_array_equal(batch.g_iomnv, [rows[name] for name in names])

@@ -31,6 +31,7 @@ SMOOTHNESS = 0.9  # of the prior field; below 1
 FEWEST = 8  # materials that components are taken from
 MOST_COMPONENTS = 256
 LARGEST_NUMBERS = 1_500_000  # of the components of one class and set of channels
+SMALLEST_SHARE = 1e-10  # of the largest, below which a value of a Gram matrix is rounding
 TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 RIDGE = 1e-3  # of the mean square norm
 JITTER = 1e-4  # share of the mean variance added to the diagonal when unseen orbits are guessed
@@ -158,7 +159,8 @@ def _components(c_be: Float[np.ndarray, "b e"]):
     inverse_bb = np.linalg.inv(gram_bb + ridge * np.eye(len(gram_bb)))
     left_be = (inverse_bb / np.diag(inverse_bb)[:, None]) @ c_be
     value_r, vector_br = np.linalg.eigh(gram_bb)
-    most = min(LARGEST_NUMBERS // c_be.shape[1], MOST_COMPONENTS, len(c_be) - 1)
+    rank = int(np.sum(value_r > SMALLEST_SHARE * value_r[-1]))  # blocks may be alike
+    most = min(LARGEST_NUMBERS // c_be.shape[1], MOST_COMPONENTS, len(c_be) - 1, rank)
     value_r, vector_br = value_r[::-1][:most], vector_br[:, ::-1][:, :most]
     component_er = c_be.T @ vector_br
     component_er *= np.iinfo(np.int16).max / np.abs(component_er).max(axis=0)
