@@ -99,6 +99,11 @@ CODE = {
     "bench": set(),
     "cli": set(),
     "api": set(),
+    "mapcodec": set(),
+    "trust": set(),
+    "symmetry": set(),
+    "modelcodec": set(),
+    "refinement": set(),
 }
 VERSIONS = {
     "numpy": ALL,
@@ -113,7 +118,7 @@ VERSIONS = {
     "orbax-checkpoint": {"train", *AFTER_TRAIN},
     "scikit-learn": {*TASKS, "report"},  # through the baselines
     "matplotlib": {"compress", "report"},  # through the observables
-    "constriction": {*TASKS, "report"} - {"latent"},
+    "constriction": {"train", *AFTER_TRAIN},
     "jinja2": {"report"},
     "snakemake": set(),
     "typer": set(),

@@ -132,7 +132,7 @@ def test_classes_neighbours_and_a_warning(shipped):
 
 def test_refinement_writes_maps_on_the_k_mesh(shipped, tmp_path):
     coarse = ("--k-mesh", 2, 2, 2, "--q-mesh", 1, 1, 1)
-    result = run("superresolve", SI, "-o", tmp_path / "fine.nc", *coarse)
+    result = run("superresolve", SI, "--maps", "-o", tmp_path / "fine.nc", *coarse)
     assert result.exit_code == 0, result.output
     found = block_of(tmp_path / "fine.nc")
     assert found.q_mesh == (2, 2, 2)
@@ -142,7 +142,7 @@ def test_refinement_writes_maps_on_the_k_mesh(shipped, tmp_path):
 
 def test_what_is_not_calibrated_is_not_told(shipped, tmp_path):
     coarse = ("--k-mesh", 3, 3, 3, "--q-mesh", 1, 1, 1)
-    result = run("superresolve", SI, "-o", tmp_path / "fine.nc", *coarse)
+    result = run("superresolve", SI, "--maps", "-o", tmp_path / "fine.nc", *coarse)
     assert "not known: calibrated for q (1, 1, 1) to (2, 2, 2) only" in result.output
 
 
