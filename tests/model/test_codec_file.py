@@ -24,7 +24,7 @@ ANOTHER_PROCESS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from test_storage import TARGETS
+from test_codec_file import TARGETS
 from ephforge.model.storage import load_codec
 codec = load_codec(sys.argv[2] + "/codec.nc")
 for i, block in enumerate(TARGETS):
