@@ -33,7 +33,7 @@ MODULES = {
     "Couplings": ("coupling.points", "coupling.matrix_elements", "coupling.longrange"),
     "Observables": ("observables.paths", "observables.along", "observables.eliashberg"),
     "Other codes": ("firstprinciples.epw", "firstprinciples.perturbo"),
-    "Data set and network": ("dataset.index", "dataset.splits", "model.codec"),
+    "Data set and network": ("dataset.index", "dataset.splits", "model.codec", "model.storage"),
 }
 _LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)\s]*)?\))")
 _BLOCK = re.compile(r"^```math\n(.*?)^```$", re.MULTILINE | re.DOTALL)
