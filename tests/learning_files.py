@@ -17,22 +17,13 @@ MESHES = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
 
 class StandInCodec(Codec):
-    """Stores leading orbits of the first channels in order; knows no more than `modes` modes."""
+    """Stores leading orbits of the first channels; knows no more than `modes` modes."""
 
     def __init__(self, modes=6):
         object.__setattr__(self, "modes", modes)  # a Codec is frozen
 
-    def stored_numbers(self, block, budget):
-        self._check(block)
-        full = on_grid(block).size
-        return min(int(budget * full), block.g.size)
-
-    def compress(self, block, budget):
-        kept = np.arange(block.g.size) < self.stored_numbers(block, budget)
-        return np.where(kept.reshape(block.g.shape), block.g, 0)
-
     def encode(self, block, bits):
-        """As `compress`: leading numbers in single precision, as many as the bits hold."""
+        """Leading numbers in single precision, as many as the bits hold."""
         self._check(block)
         data = block.g.ravel()[: bits // 32].astype("<f4").tobytes()
         return Code(data, self.decode(data, block))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from learning_files import StandInCodec, blocks, provenance, write_inputs
 
+from ephforge.baselines.pca import fit
 from ephforge.compress import bounds, comparison, methods, stage
-from ephforge.core.blocks import on_grid
 from ephforge.core.netcdf import read
+from ephforge.model.codec import Code
 
 OPTIONS = {
     "budgets": [0.01, 0.1, 1.0],
@@ -140,13 +141,12 @@ def test_without_the_autoencoder_there_is_no_ratio():
     assert means["fft"] == pytest.approx(0.4)
 
 
-def test_a_codec_that_overdraws_stores_nothing():
+def test_a_codec_that_overdraws_is_found_out():
     (block, _), *_ = blocks(count=1)
 
     class Greedy(StandInCodec):
-        def stored_numbers(self, block, budget):
-            return on_grid(block).size
+        def encode_all(self, block, bits):
+            return [Code(b"1" * block.g.size, block.g) for _ in bits]
 
-    code = methods.learned_code(block, 1000, Greedy())
-    assert code.bits == 0
-    assert not code.g.any()
+    with pytest.raises(ValueError, match=f"autoencoder, {block.name}: stored"):
+        methods.try_all(block, [0.001], Greedy(), fit([block], [block]))
