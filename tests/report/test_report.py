@@ -198,6 +198,7 @@ def test_metrics_hold_what_was_promised(tmp_path):
     parts = {"core", "electrons", "phonons", "baselines", "model"}
     # no stages of a campaign
     parts |= {"threecentre", "espresso", "observables", "ablation", "audit", "cli", "bench", "api"}
+    parts |= {"mapcodec", "trust", "symmetry", "modelcodec", "refinement"}
     assert set(metrics["code"]) == LAYERS.keys() - parts
     assert metrics["code"]["coupling"] == ["c", "d"]
     assert metrics["options"]["firstprinciples"] == {"of": "firstprinciples"}

@@ -31,15 +31,15 @@ def learning(history: dict) -> str:
     columns = history["columns"]
     scores = [e for e in columns.get("validation", []) if e is not None]
     best = (
-        " The score is the geometric mean over the budgets on the validation split; "
+        " The score is the geometric mean over the steps of codes on the validation split; "
         f"the smallest is {min(scores):.3f}."
         if scores
         else ""
     )
     empty = "" if scores else " The validation split is empty, so the last weights are used."
     return (
-        f"Relative error over {columns['step'][-1]} optimiser steps. Training batches keep a "
-        "random share of numbers and some hide all but the coarse q mesh, so their error is not "
+        f"Relative error over {columns['step'][-1]} optimiser steps. Training batches are codes "
+        "of random steps and some hide all but the coarse q mesh, so their error is not "
         f"comparable with one validation curve.{best}{empty}"
     )
 
@@ -99,7 +99,8 @@ def classification(classify: dict) -> str:
         f"probe names correctly; pale bars: {within['materials']} materials, only among prototypes "
         f"with one lattice ({', '.join(within['classes'])}), since the symmetry of the map alone "
         "gives the lattice away. All features tell the numbers of bands and modes; the encoder "
-        "is told the lattice besides, by its harmonics and symmetry moves, the others are not. "
+        "is told the lattice besides, by its harmonics and symmetry moves, and which states are "
+        "degenerate; the others are not. "
         "The grey bar is guessing by training frequency."
     )
 

@@ -40,13 +40,13 @@ def learning_curve(history: dict) -> Figure:
     columns = history["columns"]
     figure, axes = plt.subplots(figsize=(7.2, 4.2))
     labels = {
-        "train": ("training batches, random budget", "#999999", "-"),
+        "train": ("training batches, random codes", "#999999", "-"),
         "validation": ("validation score, which picks the weights that compress", "black", "-"),
         "validation_refined": ("validation, coarse q mesh given", "#0072B2", "--"),
     }
-    budgets = sorted((float(share), key) for key in columns if (share := _budget(key)))
-    for shade, (budget, key) in zip(np.linspace(0.4, 0.9, len(budgets)), budgets, strict=True):
-        text = f"validation, {100 * budget:g} % of the numbers stored"
+    steps = sorted((float(found), key) for key in columns if (found := _step(key)))
+    for shade, (step, key) in zip(np.linspace(0.4, 0.9, len(steps)), steps, strict=True):
+        text = f"validation, codes of step {step:g} rms |g|"
         labels[key] = (text, plt.cm.YlOrBr(shade), "-")
     for key, (label, colour, line) in labels.items():
         values = [np.nan if e is None else e for e in columns.get(key, [])]
@@ -185,8 +185,8 @@ def latent_plane(latent: dict) -> Figure:
     return figure
 
 
-def _budget(column: str) -> str | None:
-    """The budget in the name of a column of the learning curve."""
+def _step(column: str) -> str | None:
+    """The step of codes in the name of a column of the learning curve."""
     found = re.fullmatch(r"validation_(\d\S*)", column)
     return found and found[1]
 
