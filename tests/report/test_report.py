@@ -242,12 +242,12 @@ def test_missing_numbers_become_dashes(tmp_path):
     assert '<td class="n">-</td>' in html
 
 
-def test_the_learning_curve_names_budgets_and_the_score():
+def test_the_learning_curve_names_steps_and_the_score():
     history = records()["history"]
     axes = figures.learning_curve(history).axes[0]
     drawn = {line.get_label(): list(line.get_ydata()) for line in axes.get_lines()}
-    assert drawn["validation, 0.1 % of the numbers stored"] == [0.9, 0.7]
-    assert drawn["validation, 1 % of the numbers stored"][0] == 0.5
+    assert drawn["validation, codes of step 0.001 rms |g|"] == [0.9, 0.7]
+    assert drawn["validation, codes of step 0.01 rms |g|"][0] == 0.5
     assert drawn["validation, coarse q mesh given"] == [0.8, 0.75]
     assert len(drawn) == len(history["columns"]) - 1  # all but the steps
     assert "the smallest is 0.600" in captions.learning(history)
