@@ -26,7 +26,8 @@ rule compress:
     params:
         call="ephforge.compress.stage:run",
         electrons={
-            name: metal["electrons"] for name, metal in config["observables"]["metals"].items()
+            name: metal["electrons"]
+            for name, metal in config["observables"]["metals"].items()
         },
         options=config["compress"],
         code=lambda _: code_version("compress"),
