@@ -10,6 +10,7 @@ def compress_maps(source: Path, output: Path, asked: dict, window, autoencoder, 
     from ephforge.cli.pretrained import load, warn
     from ephforge.cli.sources import read_maps
     from ephforge.core.devices import ask
+    from ephforge.core.publish import write_bytes
     from ephforge.mapcodec.container import pack
 
     way, value = _one_of(asked)
@@ -18,7 +19,7 @@ def compress_maps(source: Path, output: Path, asked: dict, window, autoencoder, 
     block = read_maps(source, window)
     result = way(block, found.codec, found.fingerprint, value)
     data = pack(result.packed)
-    _write_bytes(output, data)
+    write_bytes(output, data)
     typer.echo(f"{output}: {_summary(block)}")
     typer.echo(
         f"  payload {result.packed.payload_bits} bits (code {8 * len(result.packed.code)}, "
@@ -120,14 +121,6 @@ def _one_of(asked: dict[str, float | None]):
     if not 0 < value < float("inf"):
         raise EphforgeError(f"{name} {value}: expected a finite number above 0; give another")
     return ways[name], value
-
-
-def _write_bytes(output: Path, data: bytes) -> None:
-    from ephforge.core.publish import put_in_place, temporary_of
-
-    with temporary_of(output) as temporary:
-        temporary.write_bytes(data)
-        put_in_place(temporary, output)
 
 
 def _write_maps(output: Path, block, about: dict) -> None:

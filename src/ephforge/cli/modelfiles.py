@@ -66,6 +66,7 @@ def compress_model(source: Path, output: Path, asked: ModelBounds, k_mesh, q_mes
     """Write a whole model in some hundred bytes, each bound checked on what decodes."""
     from ephforge.cli.models import read_model_file
     from ephforge.core.errors import EphforgeError
+    from ephforge.core.publish import write_bytes
     from ephforge.core.units import MEV
     from ephforge.modelcodec.encode import Bounds, compress
 
@@ -77,7 +78,7 @@ def compress_model(source: Path, output: Path, asked: ModelBounds, k_mesh, q_mes
     meshes = _meshes(source, contents, k_mesh, q_mesh)
     bounds = Bounds(asked.error, asked.bands / MEV, asked.phonons / MEV, asked.magnitude)
     found = compress(model, *meshes, bounds)
-    _write_bytes(output, found.data)
+    write_bytes(output, found.data)
     size, errors = found.bits, found.errors
     typer.echo(
         f"{output}: {size['file']} bits; g {size['g']}, H {size['hopping']}, Phi {size['phi']}, "
@@ -115,11 +116,3 @@ def _meshes(source: Path, contents, k_mesh: Mesh | None, q_mesh: Mesh | None):
             )
         found.append(given or tuple(int(n) for n in stored))
     return found
-
-
-def _write_bytes(output: Path, data: bytes) -> None:
-    from ephforge.core.publish import put_in_place, temporary_of
-
-    with temporary_of(output) as temporary:
-        temporary.write_bytes(data)
-        put_in_place(temporary, output)

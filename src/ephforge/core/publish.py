@@ -61,6 +61,13 @@ def put_in_place(temporary: Path, path: Path) -> None:
     _sync(path.parent)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file of bytes under its final name, or nothing."""
+    with temporary_of(path) as temporary:
+        temporary.write_bytes(data)
+        put_in_place(temporary, path)
+
+
 def _sync(path: Path) -> None:
     number = os.open(path, os.O_RDONLY)
     try:
