@@ -74,7 +74,7 @@ def compression(compress: dict) -> Figure:
         _plain_percent(axes)
     figure.supxlabel("stored bits / (32 x numbers in the full grid)", fontsize=9)
     figure.supylabel(r"$\|g_{\rm rebuilt}-g\|\,/\,\|g\|$", fontsize=9)
-    _shared_legend(figure, grid, columns=3)
+    _shared_legend(figure, grid, columns=min(3, grid.shape[1]))
     return figure
 
 
