@@ -287,7 +287,7 @@ def test_growth_and_shrinkage(campaign):
 
 
 WHY = {
-    "train={learning_rate: 0.002}": "train: 1 job: options changed: learning_rate 0.001 -> 0.002",
+    "train={learning_rate: 0.002}": "train: 1 job: options changed: learning_rate 0.003 -> 0.002",
     "campaign={materials: 36}": "lattice: 1 job: not there: results/lattice/000024-000036.nc",
     "campaign={seed: 8}": "lattice: 2 jobs: options changed: 7 -> 8",
     "report={title: other}": "report: 1 job: options changed: title ephforge campaign -> other",
