@@ -46,4 +46,5 @@ rule all:
         rules.train.output,
         rules.dataset.output,
         rules.report.input,
-        expand([rules.lattice.output.shard, rules.coupling.output.shard], shard=SHARDS),
+        all_shards("lattice"),
+        all_shards("coupling"),

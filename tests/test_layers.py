@@ -72,8 +72,10 @@ def test_the_package_does_not_know_snakemake(module):
     assert "snakemake." not in (PACKAGE / module).read_text()
 
 
-def test_config_and_layers_do_not_import_jax():
-    code = "import sys, ephforge.config, ephforge.layers; sys.exit('jax' in sys.modules)"
+@pytest.mark.parametrize("module", ["config", "layers", "lattice.stage"])
+def test_what_computes_without_jax_does_not_import_it(module):
+    """It is most of a second in every job."""
+    code = f"import sys, ephforge.{module}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -149,13 +149,23 @@ def _content(path: Path, changed: int) -> bytes:
 
 def _syntax(source: str) -> str:
     tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        if isinstance(node, documented) and body and ast.get_docstring(node) is not None:
-            node.body = body[1:] or [ast.Pass()]
+    statements = [tree]
+    while statements:  # expressions are left out of the walk: they hold no docstrings
+        statement = statements.pop()
+        if isinstance(statement, _DOCUMENTED) and _has_docstring(statement.body):
+            statement.body = statement.body[1:] or [ast.Pass()]
+        for name in _BLOCKS:
+            statements += getattr(statement, name, ())
     return ast.dump(tree)
 
+
+def _has_docstring(body: list[ast.stmt]) -> bool:
+    value = body[0].value if body and isinstance(body[0], ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements lie
 
 # what of a file enters the fingerprint
 _CONTENT = {".py": _syntax, ".html": str, ".css": str}

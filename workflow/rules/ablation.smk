@@ -4,7 +4,7 @@
 rule ablation:
     """The linear codec without each potential, basis and kind of material: measured."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         materials=expand(
             rules.firstprinciples.output.maps, material=config["ablation"]["materials"]

@@ -4,7 +4,7 @@
 rule dataset:
     """Check all shards, split the materials by family, write the index and the card."""
     input:
-        shards=expand("results/coupling/{shard}.nc", shard=SHARDS),
+        shards=all_shards("coupling"),
     output:
         dataset="results/dataset/dataset.nc",
         card="results/dataset/card.json",
@@ -29,7 +29,7 @@ rule dataset:
 rule train:
     """Train the autoencoder on the training split; a killed run resumes from its checkpoint."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
     output:
         autoencoder="results/train/autoencoder.nc",

@@ -14,6 +14,11 @@ wildcard_constraints:
     shard=r"\d{6}-\d{6}",
 
 
+def all_shards(stage):
+    """Inputs of a rule, listed where the rule has a job: every job of a shard reads these rules."""
+    return lambda _: expand(f"results/{stage}/{{shard}}.nc", shard=SHARDS)
+
+
 rule lattice:
     """Draw the materials of a shard, relax them, compute force constants, judge stability."""
     output:

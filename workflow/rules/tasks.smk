@@ -8,7 +8,7 @@ REAL_MATERIALS = expand(
 rule compress:
     """Compression: the autoencoder and the classical methods at the same bits."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -38,7 +38,7 @@ rule compress:
 rule classify:
     """Which structure, potential or basis: linear probes on the encoder's and other features."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -63,7 +63,7 @@ rule classify:
 rule superresolve:
     """From a coarse q mesh to the full one: the autoencoder against interpolation."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -88,7 +88,7 @@ rule superresolve:
 rule latent:
     """Where the real materials lie among the synthetic ones."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
         autoencoder=rules.train.output.autoencoder,
         materials=REAL_MATERIALS,
@@ -113,9 +113,9 @@ rule latent:
 rule coverage:
     """Distributions of synthetic against real materials, nearest neighbours, outlier scores."""
     input:
-        rules.dataset.input.shards,  # where the dataset points to
+        all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
-        lattice=expand(rules.lattice.output.shard, shard=SHARDS),
+        lattice=all_shards("lattice"),
         materials=REAL_MATERIALS,
         models=expand(
             rules.firstprinciples.input.model,

@@ -1,7 +1,7 @@
-"""How many phonon jobs a material needs: q points of the mesh that symmetry leaves apart."""
+"""How many phonon jobs a material needs: q points of the mesh that symmetry leaves apart.
 
-import numpy as np
-import spglib
+Imported by the rules when the workflow is read, in every job: spglib waits until it is needed.
+"""
 
 from ephforge.espresso.structures import species, structure
 
@@ -11,6 +11,9 @@ def irreducible_count(material: dict) -> int:
 
     ph.x makes the list itself; each job compares its length with this number.
     """
+    import numpy as np
+    import spglib
+
     cell, atoms = structure(material)
     order = species(material)
     crystal = (cell, [a[1] for a in atoms], [order.index(a[0]) for a in atoms])
