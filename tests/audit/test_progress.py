@@ -71,8 +71,8 @@ def test_what_became_of_each_job(campaign):
     run = progress.latest_run(folder)
     assert run.planned == {"lattice": 4, "dataset": 1}
     assert progress.counts(run) == {
-        "lattice": {"planned": 4, "done": 1, "running": 2, "failed": 1},
-        "dataset": {"planned": 1, "done": 0, "running": 0, "failed": 0},
+        "lattice": {"planned": 4, "done": 1, "running": 2, "queued": 0, "failed": 1},
+        "dataset": {"planned": 1, "done": 0, "running": 0, "queued": 0, "failed": 0},
     }
     assert run.jobs[2].log == "logs/lattice/2.log"
     assert progress.job_seconds(run) == {"lattice": 10.0}
@@ -91,6 +91,41 @@ def test_the_forecast_counts_jobs_at_a_time(campaign):
     assert found.unknown == ["dataset"]
     assert found.seconds == pytest.approx(10)  # 2 x (20 - 10) s of work, two at a time
     assert progress.forecast(run, now, {"dataset": 40.0}).seconds == pytest.approx(30)
+
+
+def sent(number: int, folder) -> str:
+    """Slurm has taken a job; it opens the log when the job starts."""
+    log = folder / f"logs/slurm/{number}.log"
+    return f"Job {number} has been submitted with SLURM jobid 1{number} (log: {log}).\n"
+
+
+def test_jobs_in_the_queue_of_slurm_do_not_run_yet(campaign, tmp_path):
+    (tmp_path / "logs/slurm").mkdir(parents=True)
+    for number in (1, 2, 3):
+        (tmp_path / f"logs/slurm/{number}.log").write_text("")
+    events = [started(0, n, "lattice", local="") + sent(n, tmp_path) for n in (1, 2, 3, 4)]
+    why = "    message: SLURM-job '13' failed, SLURM status is: 'TIMEOUT'. More.\n    jobid: 3\n"
+    lost = f"{stamp(30)}Error in rule lattice:\n{why}    log: logs/lattice/3.log (check)\n"
+    folder = campaign(*events, finished(20, 1, "lattice"), lost)
+    run = progress.latest_run(folder)
+    states = {"planned": 4, "done": 1, "running": 1, "queued": 1, "failed": 1}
+    assert progress.counts(run)["lattice"] == states
+    assert run.jobs[3].verdict == "TIMEOUT"
+    # one of four came to its end within 40 s, two are left
+    now = START + timedelta(seconds=40)
+    assert progress.forecast(run, now, {"dataset": 7.0}).seconds == pytest.approx(87)
+    shown = CliRunner().invoke(app, ["status", str(folder)]).output
+    assert "killed before it began, or by the scheduler; Slurm: TIMEOUT (logs/lattice/3" in shown
+
+
+def test_a_job_that_is_tried_again_waits_for_its_own_start(campaign, tmp_path):
+    (tmp_path / "logs/slurm").mkdir(parents=True)
+    (tmp_path / "logs/slurm/1.log").write_text("")
+    again = started(30, 1, "lattice", local="") + sent(1, tmp_path).replace("/1.log", "/new.log")
+    first = started(0, 1, "lattice", local="") + sent(1, tmp_path) + failed(20, 1, "lattice")
+    run = progress.latest_run(campaign(first, again))
+    assert run.jobs[1].state == "queued"
+    assert run.jobs[1].verdict == ""
 
 
 def test_jobs_of_a_run_that_ended_do_not_run(campaign):
@@ -136,7 +171,7 @@ def test_the_command(campaign, monkeypatch):
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert lines[0].startswith("0 of 5 jobs done; running")
-    assert lines[2].split() == ["lattice", "4", "0", "1", "1", "-"]
+    assert lines[2].split() == ["lattice", "4", "0", "1", "0", "1", "-"]
     assert lines[-1] == "failed: lattice: x: error: nothing relaxes; widen it (logs/lattice/1.log)"
     assert lines[-2].startswith("time left not known yet: no job of lattice, dataset has been seen")
 

@@ -29,6 +29,11 @@ from ephforge.core.realspace import (
     model_variables,
 )
 from ephforge.dataset.stage import run
+from ephforge.trust.calibration import Calibration
+from ephforge.trust.cloud import Cloud
+from ephforge.trust.conformal import Regression, scores
+from ephforge.trust.linear_probe import LinearProbe
+from ephforge.trust.storage import calibration_groups
 
 MESHES = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 OPTIONS = {
@@ -114,7 +119,21 @@ def whole(tmp_path_factory):
     }
     tables = {"even": ({"1-3": Variable(np.eye(2), ("length_2", "length_2"), "1", "moment")}, {})}
     write(folder / "autoencoder.nc", "train", weights, FACTS | {"shape": {"bands": 1}}, tables)
+    about = {"source": {"compressed": "real.eph", "autoencoder": "a", "bound_meV": 0.1}}
+    write(folder / "maps.nc", "maps", variables, attributes | about)
+    found, groups = calibration_groups(_calibration())
+    found |= FACTS | {"test_split": {"materials": 4}}
+    write(folder / "calibration.nc", "calibration", {}, found, groups)
     return folder
+
+
+def _calibration():
+    """Three training materials of two features, one component; two held-out families."""
+    cloud = Cloud(np.ones(2), np.ones((2, 1)), np.zeros((3, 1), "f4"), list("abc"), list("fgf"))
+    known = scores([1.0, 2.0, 3.0], ["h", "i", "h"])
+    probe = LinearProbe(["fcc", "bcc"], np.ones(2), np.ones((2, 2)), np.zeros(2), 0.5)
+    fit = Regression(np.ones(3), np.zeros(3), -1.0, known, known)
+    return Calibration("a", cloud, known, {"basis": probe}, ((1, 1, 1), (2, 2, 2)), fit)
 
 
 def _model():
@@ -137,6 +156,8 @@ FILES = {
     "real": "real.nc",
     "model": "model.nc",
     "train": "autoencoder.nc",
+    "maps": "maps.nc",
+    "calibration": "calibration.nc",
 }
 
 
@@ -169,6 +190,15 @@ def put(where, at, value):
     def damage(file):
         group = file["000000"] if "000000" in file.groups else file
         group[where][at] = value
+
+    return damage
+
+
+def within(group, where, at, value):
+    """Damage: one value of an array of a group."""
+
+    def damage(file):
+        file[group][where][at] = value
 
     return damage
 
@@ -281,6 +311,40 @@ DAMAGES = {
     "orbital nowhere": ("model", put("orbital_site", 0, 7), "orbital_site: atom 7 is not there"),
     "coupling form": ("model", attribute("", "coupling", "other"), "coupling: 'other', expected"),
     "coupling lost": ("model", attribute("", "coupling", "wannier"), "g or g_folded: missing"),
+    "maps of no meshes": ("maps", attribute("", "q_mesh", None), "attribute q_mesh: missing"),
+    "maps from nowhere": ("maps", attribute("", "source", None), "attribute source: missing"),
+    "negative in maps": ("maps", put("g", (0, 0, 0, 0), -1.0), "g: value -1 meV, expected 0 to"),
+    "orbits of maps": ("maps", put("orbit_size", 0, 7), "orbit_size: does not follow"),
+    "calibration of nothing": (
+        "calibration", attribute("", "autoencoder", None), "attribute autoencoder: missing",
+    ),
+    "meshes of a calibration": (
+        "calibration", attribute("", "q_meshes", '{"coarse": [2, 2, 2], "fine": [3, 3, 3]}'),
+        "q_meshes: {'coarse': [2, 2, 2], 'fine': [3, 3, 3]}, expected",
+    ),
+    "materials of the cloud": (
+        "calibration", attribute("cloud", "names", '["a"]'), "attribute names: 1, expected 3",
+    ),
+    "not a number in the cloud": (
+        "calibration", within("cloud", "place", (0, 0), np.nan), "cloud: place: 1 values are not",
+    ),
+    "classes of a probe": (
+        "calibration", attribute("probe_basis", "classes", '["fcc"]'),
+        "probe_basis: weight: shape (2, 2), expected (1, 2)",
+    ),
+    "accuracy of a probe": (
+        "calibration", attribute("probe_basis", "accuracy", 1.5), "accuracy: 1.5, expected 0 to 1",
+    ),
+    "scores fall": (
+        "calibration", within("novelty", "score", 0, 9.0), "novelty: score: not in rising order",
+    ),
+    "weights of scores": (
+        "calibration", within("refinement", "above_weight", 0, 0.1), "above_weight: sum 0.6, exp",
+    ),
+    "foreign group": ("calibration", lambda file: file.createGroup("more"), "more: not a group"),
+    "probe without accuracy": (
+        "calibration", attribute("probe_basis", "accuracy", None), "accuracy: expected float",
+    ),
     "weights": ("train", put("encoder.kernel", (0, 0), np.nan), "encoder.kernel: 1 values"),
 }  # fmt: skip
 
@@ -309,6 +373,16 @@ def test_an_array_that_is_lost(whole, tmp_path):
     result = validate(tmp_path / "model.nc")
     assert result.exit_code == 1
     assert "model.nc: phi: missing" in result.stderr
+
+
+def test_a_calibration_without_its_cloud(tmp_path):
+    found, groups = calibration_groups(_calibration())
+    del groups["cloud"]
+    facts = FACTS | {"test_split": {}}
+    write(tmp_path / "calibration.nc", "calibration", {}, found | facts, groups)
+    result = validate(tmp_path / "calibration.nc")
+    assert result.exit_code == 1
+    assert "calibration.nc: cloud: missing" in result.stderr
 
 
 def unsealed(file):

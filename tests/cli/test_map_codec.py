@@ -79,6 +79,16 @@ def error(found, true):
     return np.linalg.norm(difference) / np.linalg.norm(on_grid(true))
 
 
+def good(path):
+    result = run("validate", path)
+    assert result.exit_code == 0, result.output
+
+
+def test_calibrations_are_good_files(shipped):
+    good(shipped / "calibration.nc")
+    good(ROOT / "src/ephforge/pretrained/calibration.nc")
+
+
 def printed(output, before, after):
     return float(output.split(before)[1].split(after)[0])
 
@@ -98,6 +108,7 @@ def test_there_and_back_from_every_kind_of_file(shipped, sources, kind, tmp_path
     assert f"whole file {8 * (tmp_path / 'si.eph').stat().st_size} bits" in result.output
     np.testing.assert_allclose(found.energies, true.energies, atol=2e-3)
     np.testing.assert_allclose(found.frequencies, true.frequencies, atol=1e-4)
+    good(tmp_path / "back.nc")
     shown = run("show", tmp_path / "back.nc")
     assert shown.exit_code == 0
     assert "kind 'maps'" in shown.output
@@ -111,6 +122,7 @@ def test_error_and_bound_hold_in_the_file(shipped, tmp_path):
         assert result.exit_code == 0, result.output
         result = run("reconstruct", tmp_path / "a.eph", "-o", tmp_path / "b.nc")
         assert result.exit_code == 0, result.output
+        good(tmp_path / "b.nc")
         found = block_of(tmp_path / "b.nc")
         if option == "--error":
             assert 0.05 < error(found, true) <= 0.1
@@ -134,6 +146,7 @@ def test_refinement_writes_maps_on_the_k_mesh(shipped, tmp_path):
     coarse = ("--k-mesh", 2, 2, 2, "--q-mesh", 1, 1, 1)
     result = run("superresolve", SI, "--maps", "-o", tmp_path / "fine.nc", *coarse)
     assert result.exit_code == 0, result.output
+    good(tmp_path / "fine.nc")
     found = block_of(tmp_path / "fine.nc")
     assert found.q_mesh == (2, 2, 2)
     assert found.g.shape[:3] == (4, 4, 6)

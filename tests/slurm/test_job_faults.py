@@ -4,6 +4,8 @@ import pytest
 from conftest import Checkout
 from slurm_trial import SHARDS, Trial, until
 
+from ephforge.audit import progress
+
 pytestmark = pytest.mark.slurm
 
 CANCELLED, FAILED, MEMORY, GOOD = SHARDS
@@ -14,6 +16,17 @@ STATES = {
     MEMORY: {"OUT_OF_MEMORY", "FAILED"},  # FAILED where no cgroup counts the memory
     TIMED_OUT: {"TIMEOUT"},
 }
+
+
+def told(trial) -> dict[str, int]:
+    """Jobs that wait and that run, as `ephforge status` has them."""
+    counts = progress.counts(progress.latest_run(trial.folder))["lattice"]
+    return {state: counts[state] for state in ("queued", "running")}
+
+
+def in_slurm(slurm) -> dict[str, int]:
+    states = [state for state, _ in slurm.queued().values()]
+    return {"queued": states.count("PENDING"), "running": states.count("RUNNING")}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +55,8 @@ def trial(slurm, tmp_path_factory, is_long):
     until(lambda: before < max(map(int, slurm.queued()), default=0), 120, "a job tried again")
     queued = {int(i): state for i, (state, _) in slurm.queued().items()}
     trial.states_when_drained = [state for i, state in queued.items() if i > before]
+    until(lambda: told(trial) == in_slurm(slurm), 120, "status says what squeue says")
+    trial.told_when_drained = told(trial)
     slurm.node(State="RESUME")
     trial.output = trial.finish(run, 300)
     assert run.returncode == 0, trial.output[-5000:]
@@ -69,6 +84,18 @@ def test_the_memory_limit_was_what_ended_a_job(trial, slurm):
 
 def test_a_drained_node_starts_nothing_and_goes_on_when_it_is_back(trial):
     assert set(trial.states_when_drained) == {"PENDING"}
+
+
+def test_status_tells_the_queue_from_the_jobs_that_run(trial):
+    assert trial.told_when_drained["queued"] > 0
+
+
+def test_status_of_the_whole_run(trial):
+    run = progress.latest_run(trial.folder)
+    counts = progress.counts(run)["lattice"]
+    shards = len(trial.shards)
+    assert counts == {"planned": shards, "done": shards, "running": 0, "queued": 0, "failed": 0}
+    assert not run.is_open
 
 
 def test_a_good_shard_is_made_once(trial):

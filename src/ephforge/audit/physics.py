@@ -81,8 +81,8 @@ def dipole_faults(found: dict[str, np.ndarray]) -> Iterator[str]:
             yield f"dielectric: eigenvalue {least:.3g}, expected 1 or more"
 
 
-def block_faults(contents: Contents) -> Iterator[str]:
-    """Meshes, orbits, order of energies, hermiticity of |g|."""
+def block_faults(contents: Contents, is_exact: bool) -> Iterator[str]:
+    """Meshes, orbits, order of energies; of |g| that was not compressed or refined, hermiticity."""
     found = contents.variables
     k_mesh, q_mesh = (tuple(contents.attributes[name]) for name in ("k_mesh", "q_mesh"))
     if found["orbit"].shape != (np.prod(k_mesh), np.prod(q_mesh)):
@@ -99,7 +99,7 @@ def block_faults(contents: Contents) -> Iterator[str]:
     faults = list(_orbit_faults(found, k_mesh, q_mesh))
     yield from faults
     if not faults:
-        yield from _coupling_faults(found)
+        yield from _coupling_faults(found, is_exact)
 
 
 def _orbit_faults(found: dict[str, np.ndarray], k_mesh, q_mesh) -> Iterator[str]:
@@ -118,17 +118,18 @@ def _orbit_faults(found: dict[str, np.ndarray], k_mesh, q_mesh) -> Iterator[str]
             yield f"{name}: does not follow from orbit"
 
 
-def _coupling_faults(found: dict[str, np.ndarray]) -> Iterator[str]:
+def _coupling_faults(found: dict[str, np.ndarray], is_exact: bool) -> Iterator[str]:
     g = found["g"].astype(float)
     largest = g.max(initial=0)
     if largest == 0:
         yield "g: zero everywhere"
         return
-    if "g_grid" not in found:
+    if "g_grid" not in found and is_exact:
         partner = np.abs(g - g.swapaxes(0, 1)[..., found["orbit_partner"]]).max()
         if partner > HERMITICITY * largest:
             yield f"g: not hermitian by {partner:.3g} meV, largest |g| {largest:.3g} meV"
-    else:  # off the coarse mesh of a first-principles run |g| is hermitian in part only
+    elif "g_grid" in found:
+        # off the coarse mesh of a first-principles run |g| is hermitian in part only
         squares = found["g_grid"].astype(float).reshape(*g.shape[:3], -1) ** 2
         orbit = found["orbit"].ravel()
         sums = np.stack([np.bincount(orbit, row) for row in squares.reshape(-1, orbit.size)])

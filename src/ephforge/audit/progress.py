@@ -15,16 +15,23 @@ _STARTED = re.compile(r"^(?:local)?rule (\w+):$")
 _FAILED = re.compile(r"^Error in rule (\w+)")
 _FINISHED = re.compile(r"^Finished jobid: (\d+)")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \S+: ")
-_FIELD = re.compile(r"^    (jobid|log): (\S+)")
+_SENT = re.compile(r"^Job (\d+) has been submitted with SLURM jobid \d+ \(log: (.+)\)\.$")
+_FIELD = re.compile(r"^    (jobid|log|message): (\S.*)")
+_VERDICT = re.compile(r"SLURM status is: '(\w+)'")
+
+
+STATES = ("done", "running", "queued", "failed")
 
 
 class Job(NamedTuple):
     """One job of a run, as the last that was said of it has it.
 
     Attributes:
-      state: "running", "done", "failed", or "stopped" where the run ended before it; a job that
-        is tried again is running.
+      state: "queued" (by Slurm), "running", "done", "failed", or "stopped" where the run ended
+        before it; a job that is tried again is queued or running.
       log: what the job says itself, relative to the folder of the campaign.
+      slurm_log: the file that Slurm opens when the job starts; empty for jobs of this machine.
+      verdict: why Slurm says that it failed, such as TIMEOUT; empty if it does not say.
     """
 
     rule: str
@@ -32,6 +39,8 @@ class Job(NamedTuple):
     started: datetime
     ended: datetime | None
     state: str
+    slurm_log: str = ""
+    verdict: str = ""
 
 
 class Run(NamedTuple):
@@ -66,8 +75,8 @@ def latest_run(folder: Path) -> Run | None:
         is_dry = "This was a dry-run" in text
         if (planned or jobs) and not is_dry:
             is_open = any((folder / ".snakemake/locks").glob("*.lock"))
-            if not is_open:
-                jobs = {number: _without_run(job) for number, job in jobs.items()}
+            now = _in_queue if is_open else _without_run
+            jobs = {number: now(job, folder) for number, job in jobs.items()}
             heard = datetime.fromtimestamp(path.stat().st_mtime)
             began = datetime.strptime(path.name[:17], "%Y-%m-%dT%H%M%S")
             return Run(began, planned, jobs, is_open, heard)
@@ -75,12 +84,12 @@ def latest_run(folder: Path) -> Run | None:
 
 
 def counts(run: Run) -> dict[str, dict[str, int]]:
-    """Rule -> number of jobs "planned", "done", "running", "failed"; in the order of the plan."""
+    """Rule -> number of jobs "planned" and in each of the `STATES`; in the order of the plan."""
     rules = list(dict.fromkeys([*run.planned, *(job.rule for job in run.jobs.values())]))
     found = {rule: {"planned": run.planned.get(rule, 0)} for rule in rules}
     for rule in rules:
         states = [job.state for job in run.jobs.values() if job.rule == rule]
-        found[rule] |= {state: states.count(state) for state in ("done", "running", "failed")}
+        found[rule] |= {state: states.count(state) for state in STATES}
     return found
 
 
@@ -90,6 +99,8 @@ def forecast(run: Run, now: datetime, before: dict[str, float]) -> Forecast:
     Args:
       before: rule -> seconds of a job in earlier runs, for rules of which none has finished.
     """
+    if any(job.slurm_log for job in run.jobs.values()):
+        return _forecast_of_queue(run, now, before)
     seconds = before | job_seconds(run)
     jobs = run.jobs.values()
     busy = sum(((job.ended or now) - job.started).total_seconds() for job in jobs)
@@ -106,6 +117,23 @@ def forecast(run: Run, now: datetime, before: dict[str, float]) -> Forecast:
         if job.state == "running" and job.rule in seconds:
             remaining -= min(seconds[job.rule], (now - job.started).total_seconds())
     return Forecast(max(0.0, remaining) / width, unknown)
+
+
+def _forecast_of_queue(run: Run, now: datetime, before: dict[str, float]) -> Forecast:
+    """At the rate at which jobs came to their end: their times hold more waiting than work."""
+    remaining, later, unknown = 0.0, 0.0, []
+    width = max(1, sum(job.state == "running" for job in run.jobs.values()))
+    for rule, count in counts(run).items():
+        left = count["planned"] - count["done"] - count["failed"]
+        if left > 0 and count["done"]:
+            first = min(job.started for job in run.jobs.values() if job.rule == rule)
+            # rules that are at work share the nodes
+            remaining = max(remaining, left * (now - first).total_seconds() / count["done"])
+        elif left > 0 and rule in before:
+            later += left * before[rule] / width
+        elif left > 0:
+            unknown.append(rule)
+    return Forecast(remaining + later, unknown)
 
 
 def job_seconds(run: Run) -> dict[str, float]:
@@ -141,8 +169,14 @@ def last_word(path: Path) -> str:
     return told.removeprefix("error: ")
 
 
-def _without_run(job: Job) -> Job:
+def _without_run(job: Job, folder: Path) -> Job:
     return job._replace(state="stopped") if job.state == "running" else job
+
+
+def _in_queue(job: Job, folder: Path) -> Job:
+    """A job that was handed in and has not started."""
+    waits = job.state == "running" and job.slurm_log and not (folder / job.slurm_log).exists()
+    return job._replace(state="queued") if waits else job
 
 
 def _planned(text: str) -> dict[str, int]:
@@ -162,11 +196,19 @@ def _jobs(text: str) -> dict[int, Job]:
             number = int(finished[1])
             if number in jobs:
                 jobs[number] = jobs[number]._replace(state="done", ended=time)
+        elif sent := _SENT.match(line):
+            if int(sent[1]) in jobs:
+                jobs[int(sent[1])] = jobs[int(sent[1])]._replace(slurm_log=sent[2])
         elif "jobid" in fields:
             number = int(fields["jobid"])
             if failed := _FAILED.match(line):
                 begun = jobs[number].started if number in jobs else time
-                jobs[number] = Job(failed[1], fields.get("log", ""), begun, time, "failed")
+                slurm_log = jobs[number].slurm_log if number in jobs else ""
+                verdict = _VERDICT.search(fields.get("message", ""))
+                jobs[number] = Job(
+                    *(failed[1], fields.get("log", ""), begun, time, "failed", slurm_log),
+                    verdict[1] if verdict else "",
+                )
             else:
                 rule = _STARTED.match(line)[1]
                 if rule != "all":
@@ -175,7 +217,7 @@ def _jobs(text: str) -> dict[int, Job]:
 
 
 def _events(text: str) -> Iterator[tuple[datetime, str, dict[str, str]]]:
-    """Time, first line, and the fields jobid and log of every block of a log."""
+    """Time, first line, and the fields of every block of a log that tells of a job."""
     time, lines = None, text.splitlines()
     for i, line in enumerate(lines):
         if stamp := _TIME.match(line):
@@ -186,7 +228,9 @@ def _events(text: str) -> Iterator[tuple[datetime, str, dict[str, str]]]:
                 if not below.startswith("    "):
                     break
                 if field := _FIELD.match(below):
-                    fields.setdefault(field[1], field[2].rstrip(","))
+                    is_text = field[1] == "message"
+                    value = field[2] if is_text else field[2].split()[0].rstrip(",")
+                    fields.setdefault(field[1], value)
             yield time, line, fields
-        elif time and _FINISHED.match(line):
+        elif time and (_FINISHED.match(line) or _SENT.match(line)):
             yield time, line, {}

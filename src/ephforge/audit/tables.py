@@ -57,6 +57,7 @@ BLOCK = CRYSTAL | {
     "orbit_partner": Field(("orbit",), "1", _WHOLE, 0),
 }
 _GRID = {"g_grid": Field((*_CHANNELS, "k", "q"), "meV", ("float32",), 0, 1e5)}
+_MAYBE_GRID = {"g_grid": _GRID["g_grid"]._replace(is_required=False)}
 _G_UNIT = "eV angstrom-1"
 _HOPPING = ("hopping_cell", *_ORBITALS)
 _OPTIONAL_MODEL = {
@@ -127,6 +128,12 @@ ROOTS = {
     "firstprinciples": Table(BLOCK | _GRID, _PROVENANCE | _MESHES),
     "model": Table(MODEL, {"name": str, "coupling": str}),
     "train": Table({}, _PROVENANCE | {"shape": dict}),
+    "maps": Table(BLOCK | _MAYBE_GRID, _MESHES | {"source": dict}),
+    "calibration": Table(
+        {},
+        {"stage": str, "options": dict, "wall_seconds": float, "test_split": dict}
+        | {"autoencoder": str, "q_meshes": dict},
+    ),
 }
 _LABELS = {"prototype": str, "potential": str}
 MATERIALS = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ephforge.audit.arrays import array_faults
+from ephforge.audit.calibration import calibration_faults
 from ephforge.audit.physics import (
     block_faults,
     crystal_faults,
@@ -61,10 +62,12 @@ def _faults(
                 yield f"{name}: {fault}"
     elif kind == "dataset":
         yield from split_faults(path)
-    elif kind == "train":
+    elif kind in ("train", "calibration"):
         for name, group in sorted(contents.groups.items()):
             for fault in array_faults({}, stored[name], group.variables, True):
                 yield f"{name}: {fault}"
+        if kind == "calibration":
+            yield from calibration_faults(contents)
 
 
 def _group_faults(
@@ -95,7 +98,7 @@ def _between(kind: str, contents: Contents) -> Iterator[str]:
         yield from _coupling_form_faults(contents)
     if "orbit" in found:
         yield from _label_faults(contents.attributes["labels"])
-        yield from block_faults(contents)
+        yield from block_faults(contents, kind != "maps")
 
 
 def _coupling_form_faults(contents: Contents) -> Iterator[str]:

@@ -16,7 +16,7 @@ def status(
         Path, typer.Argument(help="Folder of the results of a campaign, or the checkout.")
     ] = Path("results"),
 ) -> None:
-    """How far a campaign is: jobs done, running, failed; pace, expected end, last errors.
+    """How far a campaign is: jobs done, running, queued, failed; pace, expected end, last errors.
 
     Reads what Snakemake and the jobs wrote, and touches nothing: it can be asked while the
     campaign runs. The exit status is 1 if a job of the last run failed.
@@ -43,7 +43,8 @@ def status(
         before = progress.earlier_seconds(folder, list(counts))
         typer.echo(_outlook(progress.forecast(run, now, before), now))
     for job in failed[-SHOWN_FAILURES:]:
-        typer.echo(f"failed: {job.rule}: {progress.last_word(folder / job.log)} ({job.log})")
+        slurm = f"; Slurm: {job.verdict}" if job.verdict else ""
+        typer.echo(f"failed: {job.rule}: {progress.last_word(folder / job.log)}{slurm} ({job.log})")
     if len(failed) > SHOWN_FAILURES:
         typer.echo(f"and {len(failed) - SHOWN_FAILURES} more before these")
     if failed:
@@ -70,10 +71,13 @@ def _headline(run, now: datetime) -> str:
 
 
 def _table(counts: dict, seconds: dict[str, float]) -> list[str]:
-    lines = [f"{'':16s} {'planned':>8s} {'done':>8s} {'running':>8s} {'failed':>8s} {'each':>9s}"]
+    from ephforge.audit.progress import STATES
+
+    columns = ("planned", *STATES)
+    lines = [f"{'':16s} {' '.join(f'{name:>8s}' for name in columns)} {'each':>9s}"]
     for rule, count in counts.items():
         each = _span(seconds[rule]) if rule in seconds else "-"
-        numbers = " ".join(f"{count[key]:8d}" for key in ("planned", "done", "running", "failed"))
+        numbers = " ".join(f"{count[key]:8d}" for key in columns)
         lines.append(f"{rule:16s} {numbers} {each:>9s}")
     return lines
 

@@ -20,9 +20,9 @@ def validate(
 
     Kind, completed flag, checksum and provenance; of every array its axes, unit, meaning, number
     type and bounds; and what holds between them: symmetry orbits, hermiticity, sum rules, labels,
-    splits. Lattice, coupling, dataset, firstprinciples, model and autoencoder files; a dataset is
-    compared with its shards. Each file is read in a process of its own: one that crashes or
-    hangs the HDF5 library is told like any other fault.
+    splits. Lattice, coupling, dataset, firstprinciples, model, autoencoder, calibration and maps
+    files; a dataset is compared with its shards. Each file is read in a process of its own: one
+    that crashes or hangs the HDF5 library is told like any other fault.
     """
     bad = 0
     files = [path for source in sources for path in _files(source, time_limit)]
