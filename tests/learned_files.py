@@ -22,14 +22,16 @@ def untrained_codec(training) -> Codec:
     statistics = statistics_of(training)
     rng = np.random.default_rng(0)
     codes = coded(training[0], statistics, np.array([0.3]), rng)
-    prior, _ = fit_prior([code.examples for code in codes], 0, 0)
+    priors = [
+        fit_prior([getattr(c, n) for c in codes], 0, 0)[0] for n in ("examples", "remainders")
+    ]
     network, random = Autoencoder(Shape(features=8, layers=1), nnx.Rngs(0)), rng.normal
     moved = jax.tree.map(
         lambda w: w + random(scale=0.02, size=w.shape).astype(np.float32),
         nnx.state(network, nnx.Param),
     )
     nnx.update(network, moved)
-    return Codec(network, statistics, prior, np.full((2, STARS), 0.8))
+    return Codec(network, statistics, *priors, np.full((2, STARS), 0.8))
 
 
 def write_codec(path, codec) -> None:

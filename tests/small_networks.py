@@ -4,6 +4,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from ephforge.model import remainder
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
 from ephforge.model.prior import N_FEATURES, Prior, untrained_prior
@@ -24,16 +25,17 @@ def small_network(seed=0, trained=False) -> Autoencoder:
     return network
 
 
-def small_prior(seed=0, trained=False) -> Prior:
+def small_prior(seed=0, trained=False, n_features=N_FEATURES) -> Prior:
     """An untrained prior, or one with every weight random."""
     if not trained:
-        return untrained_prior()
+        return untrained_prior(n_features)
     random = np.random.default_rng(seed)
-    first = random.normal(scale=0.1, size=(N_FEATURES, 5)), random.normal(scale=0.1, size=5)
+    first = random.normal(scale=0.1, size=(n_features, 5)), random.normal(scale=0.1, size=5)
     last = random.normal(scale=0.3, size=(5, 3)), untrained_prior().layers[0][1]
-    return Prior(np.full(N_FEATURES, -0.2), np.full(N_FEATURES, 1.5), [first, last])
+    return Prior(np.full(n_features, -0.2), np.full(n_features, 1.5), [first, last])
 
 
 def small_codec(statistics, seed=0, trained=False) -> Codec:
     share_tb = np.array([[0.4, 0.6, 0.8], [0.3, 0.5, 0.9]])
-    return Codec(small_network(seed, trained), statistics, small_prior(seed, trained), share_tb)
+    priors = [small_prior(seed, trained, n) for n in (N_FEATURES, remainder.N_FEATURES)]
+    return Codec(small_network(seed, trained), statistics, *priors, share_tb)

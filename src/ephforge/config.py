@@ -387,9 +387,9 @@ class Ablation(Section):
         description="real materials that choices may be made on",
     )
     budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.001, 0.003, 0.01],
+        [0.0002, 0.001, 0.002],
         min_length=1,
-        description="stored numbers / numbers in the full grid",
+        description="stored bits / (32 x numbers in the full grid)",
     )
     draws: int = Field(5, ge=2, le=100, description="random removals of equal size, for error bars")
 

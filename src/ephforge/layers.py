@@ -79,7 +79,7 @@ LAYERS = {
 
 # folder -> third-party packages it may import
 PACKAGES = {
-    "core": ("numpy", "jax", "jaxtyping", "netCDF4", "spglib"),
+    "core": ("numpy", "scipy", "jax", "jaxtyping", "netCDF4", "spglib"),
     "electrons": ("numpy", "jax", "jaxtyping"),
     "phonons": ("numpy", "jax", "jaxtyping"),
     "baselines": (

@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from learned_files import untrained_codec, write_codec
 from learning_files import provenance, write_dataset
 from material_blocks import make_block
 
 from ephforge.ablation import stage
 from ephforge.ablation.linear import errors, relevant
+from ephforge.ablation.parts import variants
 from ephforge.ablation.removals import control, families
 from ephforge.core.blocks import block_variables
 from ephforge.core.errors import EphforgeError
@@ -50,8 +52,11 @@ def run(folder, training, target, options=OPTIONS):
     dataset = write_dataset(folder, training)
     variables, attributes = block_variables(target)
     write(folder / "target.nc", "firstprinciples", variables, attributes)
+    blocks = [row[0] for row in training if row[1] == "train"]
+    write_codec(folder / "autoencoder.nc", untrained_codec(blocks))
     stage.run(
         dataset,
+        str(folder / "autoencoder.nc"),
         str(folder / "target.nc"),
         str(folder / "metrics.json"),
         seed=1,
@@ -127,3 +132,36 @@ def test_what_all_or_none_share_is_no_family():
         ("basis", "s", [0, 2]),
         ("basis", "sp3", [1]),
     ]
+
+
+def test_every_part_is_left_out_in_turn(tmp_path):
+    training, target = materials()
+    parts = run(tmp_path, training, target, OPTIONS | {"budgets": [0.002]})["parts"]
+    assert set(parts) == {
+        "nothing",
+        "convolutions",
+        "learned priors",
+        "components",
+        "degeneracies",
+        "remainders",
+        "half of the materials",
+        "three quarters of the materials",
+    }
+    error = {name: found["target"]["0.002"] for name, found in parts.items()}
+    assert all(0 < e < 1 for e in error.values())
+    # the target is a mixture of patterns of the training materials: the components have them
+    assert error["components"] > 1.2 * error["nothing"]
+    assert error["three quarters of the materials"] > 1.05 * error["nothing"]
+
+
+def test_a_codec_without_remainders_has_none():
+    training, target = materials()
+    codec = untrained_codec([row[0] for row in training if row[1] == "train"])
+    bits = 40 * target.g.size // 4
+    whole, alone = (make().encode(target, bits) for make in _two(codec, training))
+    assert np.linalg.norm(alone.g - target.g) > 1.1 * np.linalg.norm(whole.g - target.g)
+
+
+def _two(codec, training):
+    found = variants(codec, [row[0] for row in training])
+    return found["nothing"], found["remainders"]

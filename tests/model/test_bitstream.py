@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_networks import SMALL, small_prior
 
+from ephforge.core.degeneracy import pattern_of
 from ephforge.core.errors import EphforgeError
 from ephforge.model.bitstream import (
     SCALES,
@@ -22,7 +23,6 @@ from ephforge.model.bitstream import (
     write_header,
     write_integers,
 )
-from ephforge.model.degeneracy import pattern_of
 from ephforge.model.prior import LARGEST
 from ephforge.model.sparse import dictionary_of
 from ephforge.model.transform import statistics_of
@@ -168,4 +168,4 @@ def test_scales_and_steps_are_geometric_and_bounded():
     assert scale_number(0.0) == scale_number(1e-9) == 0
     assert scale_number(1e9) == SCALES - 1
     assert scale_value(scale_number(1.0)) == 1.0
-    assert [step_value(n) for n in (0, 16, 32)] == [4.0, 2.0, 1.0]
+    assert [step_value(n) for n in (0, 32, 64)] == [4.0, 2.0, 1.0]

@@ -7,7 +7,7 @@ from degenerate_blocks import degenerate_block
 from scipy.stats import laplace
 from small_networks import SMALL, small_prior
 
-from ephforge.model.degeneracy import pattern_of
+from ephforge.core.degeneracy import pattern_of
 from ephforge.model.prior import (
     LARGEST,
     N_FEATURES,

@@ -6,9 +6,9 @@ from degenerate_blocks import degenerate_block
 from material_blocks import make_block
 from small_networks import SMALL
 
+from ephforge.core.degeneracy import no_degeneracy, pattern_of
 from ephforge.model import sparse
 from ephforge.model.codec import scale_of
-from ephforge.model.degeneracy import no_degeneracy, pattern_of
 from ephforge.model.transform import statistics_of
 
 BLOCKS = {

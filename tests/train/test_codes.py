@@ -8,8 +8,8 @@ from degenerate_blocks import degenerate_block
 from material_blocks import make_block
 from small_networks import SMALL
 
+from ephforge.core.degeneracy import pattern_of
 from ephforge.model.codec import scale_of
-from ephforge.model.degeneracy import pattern_of
 from ephforge.model.prior import N_FEATURES, levels_of
 from ephforge.model.sparse import dictionary_of
 from ephforge.model.transform import statistics_of

@@ -2,10 +2,11 @@
 
 
 rule ablation:
-    """The linear codec without each potential, basis and kind of material: measured."""
+    """The codec without each potential, basis and kind of material, and without each of its parts."""
     input:
         all_shards("coupling"),  # where the dataset points to
         dataset=rules.dataset.output.dataset,
+        autoencoder=rules.train.output.autoencoder,
         materials=expand(
             rules.firstprinciples.output.maps, material=config["ablation"]["materials"]
         ),

@@ -9,10 +9,11 @@ from flax import nnx
 
 from ephforge.baselines.measure import relative_error
 from ephforge.core.blocks import Block, on_grid
+from ephforge.core.degeneracy import shares_of_ends
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
-from ephforge.model.degeneracy import shares_of_ends
 from ephforge.model.prior import untrained_prior
+from ephforge.model.remainder import N_FEATURES
 from ephforge.model.transform import class_of, statistics_of
 
 BITS = 32  # of a number of the full grid
@@ -37,12 +38,18 @@ def errors(training: list[Block], targets: list[Block], budgets: list[float]) ->
     """
     network = Autoencoder(Shape(*_SMALLEST), nnx.Rngs(0))
     shares = shares_of_ends(training)
-    codec = Codec(network, statistics_of(training), untrained_prior(), shares)
+    priors = untrained_prior(), untrained_prior(N_FEATURES)
+    codec = Codec(network, statistics_of(training), *priors, shares)
+    return errors_of(codec, targets, budgets)
+
+
+def errors_of(codec: Codec, targets: list[Block], budgets: list[float]) -> Errors:
+    """Relative errors of a codec over the full grid of each target."""
     return {block.name: _of_one(codec, block, budgets) for block in targets}
 
 
 def _of_one(codec: Codec, block: Block, budgets: list[float]) -> dict[str, float]:
-    """A budget is a share of the full grid in numbers of 32 bits."""
+    """A budget is a share of the full grid at 32 bits a number."""
     grid = on_grid(block).astype(float)
     bits = [math.floor(budget * BITS * grid.size) for budget in budgets]
     rebuilt = [code.g[..., block.orbits.orbit_kq] for code in codec.encode_all(block, bits)]

@@ -1,30 +1,44 @@
-"""Stage ablation: error on the tuning materials when a family is left out of the training."""
+"""Stage ablation: error on the tuning materials without a family, without a part of the codec."""
 
 import logging
 import time
 
 import numpy as np
 
-from ephforge.ablation.linear import Errors, errors, relevant
+from ephforge.ablation.linear import Errors, errors, errors_of, relevant
+from ephforge.ablation.parts import variants
 from ephforge.ablation.removals import control, families
 from ephforge.core.errors import EphforgeError
 from ephforge.core.records import write_record
 from ephforge.core.rng import generator
 from ephforge.dataset.index import facts, read_index
 from ephforge.dataset.splits import read_materials, read_split
+from ephforge.model.codec import Codec
+from ephforge.model.storage import load_codec
 from ephforge.model.transform import class_of
 
 log = logging.getLogger(__name__)
 
 
-def run(dataset: str, materials, metrics: str, seed: int, options: dict, provenance: dict) -> None:
+def run(
+    dataset: str,
+    autoencoder: str,
+    materials,
+    metrics: str,
+    seed: int,
+    options: dict,
+    provenance: dict,
+) -> None:
     """Write the error of the linear codec with every family, and without each in turn.
+
+    Then that of the trained autoencoder with all its parts, and without each in turn.
 
     Beside each family stand `draws` random removals of the same size and the same symmetry
     classes: what a family adds is the difference, in units of their spread.
 
     Args:
       dataset: file of stage dataset.
+      autoencoder: file of stage train.
       materials: the tuning materials, files of stage firstprinciples.
       metrics: JSON record to write.
       seed: of the campaign; the random removals follow from it.
@@ -46,6 +60,7 @@ def run(dataset: str, materials, metrics: str, seed: int, options: dict, provena
     by_name = facts(read_index(dataset))
     classes = [class_of(block) for block in of_use]
     whole = errors(of_use, targets, budgets)
+    parts = _parts(load_codec(autoencoder), training, targets, budgets)
     log.info("%d of %d training materials matter", len(of_use), len(training))
     table = []
     for number, family in enumerate(families([by_name[block.name] for block in of_use])):
@@ -74,9 +89,18 @@ def run(dataset: str, materials, metrics: str, seed: int, options: dict, provena
         "relevant_materials": len(of_use),
         "errors": whole,
         "families": table,
+        "parts": parts,
         "wall_seconds": time.perf_counter() - start,
     }
     write_record(metrics, record)
+
+
+def _parts(codec: Codec, training: list, targets: list, budgets: list[float]) -> dict[str, Errors]:
+    found = {}
+    for name, make in variants(codec, training).items():
+        found[name] = errors_of(make(), targets, budgets)
+        log.info("without %s: %s", name, found[name])
+    return found
 
 
 def _without(blocks: list, gone: list[int]) -> list:

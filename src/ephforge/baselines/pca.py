@@ -22,7 +22,7 @@ from ephforge.baselines.symmetric import band_pairs, pack, spread, unpack, weigh
 from ephforge.core.blocks import Block, on_grid
 from ephforge.core.symmetry import Orbits
 
-FACTORS = 160  # correlated combinations of coefficients, at most
+FACTORS = 400  # correlated combinations of coefficients, at most; as many as the autoencoder has
 FOLDS = 5  # of the training materials; fewer materials than this get no factors
 SEPARABLE = 3.0  # scales of rows times columns count as much as this many training materials
 _SMALLEST_SCALE = 1e-9  # of a material of unit norm

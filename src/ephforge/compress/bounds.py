@@ -10,7 +10,7 @@ from ephforge.baselines.symmetric import hermitian_mean, orbit_mean
 from ephforge.compress.methods import Trial
 from ephforge.core.blocks import Block, on_grid
 
-APPROXIMATED = ("autoencoder", "pca_joint", "pca", "fft")
+APPROXIMATED = ("autoencoder", "pca_distinct", "pca_joint", "pca", "fft")
 
 
 def error_bounded(block: Block, trials: dict[str, Trial], bounds: list[float]) -> dict:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ephforge.baselines.distinct import pca_distinct
 from ephforge.baselines.fft import fft
 from ephforge.baselines.measure import Code, allowed_bits
 from ephforge.baselines.orbits import quantised_orbits
@@ -18,7 +19,7 @@ from ephforge.model.codec import Codec
 # method -> what it is; all of them quantise and use an entropy coder
 METHODS = {
     "autoencoder": "convolutional autoencoder, trained on synthetic materials",
-    "linear": "the same bytes, decoded without the convolutions",
+    "linear": "the autoencoder without its convolutions",
     "svd": "truncated SVD of the k x q matrix of each channel",
     "svd_irreducible_q": "truncated SVD of k x irreducible q, bands m <= n",
     "svd_joint": "one truncated SVD of channels x symmetry orbits",
@@ -29,6 +30,7 @@ METHODS = {
     "zfp": "ZFP, on the full grid and on the symmetry orbits",
     "pca": "symmetric PCA of single maps from the training split",
     "pca_joint": "symmetric PCA of whole blocks from the training split",
+    "pca_distinct": "the same, and what it leaves of the numbers that degeneracies leave different",
 }
 OWN = ("autoencoder", "linear")  # what has to beat the others
 
@@ -65,6 +67,9 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
         "pca_joint": Trial(
             pca_joint(fitted, block, allowed), f"{unseen}, number of bands and of modes"
         ),
+        "pca_distinct": Trial(
+            pca_distinct(fitted, block, allowed), f"{unseen}, number of bands and of modes"
+        ),
     }
     # |g| is not negative: clipping costs no bit, and the autoencoder does it too
     trials = {
@@ -79,17 +84,16 @@ def try_all(block: Block, budgets: list[float], codec: Codec, fitted: Pca) -> di
 
 
 def _learned(block: Block, allowed: list[int], codec: Codec) -> tuple[Trial, Trial]:
-    """Codes of the autoencoder, and what its linear part makes of the same bytes.
+    """Codes of the autoencoder, and of what it is without convolutions.
 
     A codec may refuse a block; then its reason stands for both.
     """
-    try:
-        codes = codec.encode_all(block, allowed)
-    except EphforgeError as error:
-        return Trial(None, str(error)), Trial(None, str(error))
-    silent = codec.linear_part
     found = []
-    for blocks in ([c.g for c in codes], [silent.decode(c.data, block) for c in codes]):
-        grids = [g_mnvo[..., block.orbits.orbit_kq] for g_mnvo in blocks]
+    for one in (codec, codec.linear_part):
+        try:
+            codes = one.encode_all(block, allowed)
+        except EphforgeError as error:
+            return Trial(None, str(error)), Trial(None, str(error))
+        grids = [code.g[..., block.orbits.orbit_kq] for code in codes]
         found.append(Trial([Code(g, 8 * len(c.data)) for g, c in zip(grids, codes, strict=True)]))
     return tuple(found)

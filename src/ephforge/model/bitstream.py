@@ -1,4 +1,4 @@
-"""The bytes of a code: range coding of scale, step, degeneracies and integers.
+"""The bytes of a code: range coding of scale, steps, degeneracies and integers.
 
 Everything a decoder needs besides the geometry of the block and the trained autoencoder.  The
 range coder is that of the library constriction.  A code is a binary fraction, and all fractions
@@ -11,20 +11,25 @@ import constriction
 import numpy as np
 from jaxtyping import Int
 
+from ephforge.core.degeneracy import Pattern
 from ephforge.core.errors import EphforgeError
-from ephforge.model.degeneracy import Pattern
 from ephforge.model.prior import LARGEST, Prior, features, levels_of
 from ephforge.model.sparse import Dictionary
 
 _MODEL = constriction.stream.model
 SCALES, SCALE_STEPS = 512, 16  # rms |g| is 2^((number - 256) / 16) meV
-STEPS, STEP_OCTAVE = 256, 16  # the step is 4 * 2^(-number / 16), in units of rms |g|
+STEPS, STEP_OCTAVE = 512, 32  # the step is 4 * 2^(-number / 32), in units of rms |g|
 _LONGEST = 24  # bits of an integer beyond LARGEST
 _LEVELS = 32
 
 
 class Header(NamedTuple):
-    """Numbers of scale and step, and the degeneracies; None where the code uses none."""
+    """What stands before the integers of a code.
+
+    Attributes:
+      scale, step: their numbers.
+      pattern: the degeneracies; None where the code uses none.
+    """
 
     scale: int
     step: int
@@ -52,6 +57,12 @@ class Writer:
 
     def __init__(self):
         self.coder = constriction.stream.queue.RangeEncoder()
+
+    def copy(self) -> "Writer":
+        """A writer that goes on where this one is."""
+        found = Writer()
+        found.coder = self.coder.clone()
+        return found
 
     def number(self, value: int, count: int) -> None:
         """One of `count` equally likely numbers."""
@@ -83,7 +94,12 @@ class Writer:
         found = self.coder.get_compressed().astype(">u4").tobytes().ljust(n_bytes, b"\0")
         inside = int.from_bytes(found, "big")
         start = inside - (inside - lower) % 2**64  # of the interval, whose end is start + width
-        for length in range(n_bytes):
+        first, last = (n.to_bytes(n_bytes, "big") for n in (start, start + width - 1))
+        different = (
+            i for i, pair in enumerate(zip(first, last, strict=True)) if len(set(pair)) > 1
+        )
+        shared = next(different, n_bytes)  # fewer bytes are enough only if zeros follow
+        for length in range(min(shared, len(first.rstrip(b"\0"))), n_bytes):
             unit = 256 ** (n_bytes - length)
             multiple = -(-start // unit)
             if multiple * unit < start + width:

@@ -15,34 +15,16 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
+from ephforge.core.degeneracy import bucket_of, no_degeneracy, pattern_of, star_sizes, summary
 from ephforge.model.autoencoder import Autoencoder
-from ephforge.model.bitstream import (
-    STEPS,
-    Header,
-    Reader,
-    Writer,
-    read_header,
-    read_integers,
-    scale_number,
-    scale_value,
-    step_value,
-    write_header,
-    write_integers,
-)
-from ephforge.model.degeneracy import (
-    bucket_of,
-    entries_of,
-    no_degeneracy,
-    pattern_of,
-    star_sizes,
-    summary,
-)
+from ephforge.model.bitstream import Reader, read_header, read_integers, scale_value, step_value
+from ephforge.model.encoder import Encoder, Rebuilt, patterns_of
 from ephforge.model.geometry import geometry_of
 from ephforge.model.prior import Prior
-from ephforge.model.sparse import Dictionary, dictionary_of, integers
+from ephforge.model.remainder import N_STEPS, Remainder, read_remainder
+from ephforge.model.sparse import Dictionary, dictionary_of
 from ephforge.model.transform import Statistics, channel_set_of, class_of, guess_of
 
-EXACT = 1e-3  # relative distance of a block from its projection that is rounding
 FINE = 1e-3  # step that `features` states: nothing is lost
 
 
@@ -55,9 +37,10 @@ class Code(NamedTuple):
 
 @dataclass(frozen=True)
 class Codec:
-    """A network with its weights, the statistics of its transform, and the prior of its integers.
+    """A network with its weights, the statistics of its transform, and the priors of integers.
 
     Attributes:
+      prior, remainder_prior: of the integers of the transform, and of those of remainders.
       share_tb: of the ends of degenerate groups among bands (t = 0) and modes (t = 1), by the
         logarithm b of the number of points in a star.
     """
@@ -65,6 +48,7 @@ class Codec:
     network: Autoencoder
     statistics: Statistics
     prior: Prior
+    remainder_prior: Prior
     share_tb: Float[np.ndarray, "2 b"]
 
     def encode(self, block: Block, bits: int) -> Code:
@@ -73,12 +57,17 @@ class Codec:
 
     def encode_all(self, block: Block, bits: list[int]) -> list[Code]:
         """Codes of one block within several sizes."""
-        coders = [_Coder(self, block, pattern) for pattern in _patterns(block)]
+        encoders = self.encoders(block)
         found = []
         for most in bits:
-            codes = [coder.within(most) for coder in coders]
-            found.append(min(codes, key=lambda code: _distance(code.g, block)))
+            codes = [code for encoder in encoders for code in encoder.within(most)]
+            best = min(codes, key=lambda code: code.miss, default=None)
+            found.append(Code(best.data, best.g) if best else Code(b"", np.zeros(block.g.shape)))
         return found
+
+    def encoders(self, block: Block) -> list[Encoder]:
+        """Whose codes compete."""
+        return [Encoder(self, block, pattern, scale_of(block)) for pattern in patterns_of(block)]
 
     def decode(self, data: bytes, block: Block) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV from bytes; of the block its geometry and shape are used only.
@@ -94,7 +83,12 @@ class Codec:
         dictionary = dictionary_of(block, self.statistics, header.pattern or free)
         step = step_value(header.step)
         n_e = read_integers(reader, dictionary, step, self.prior)
-        return scale_value(header.scale) * self._synthesise(block, dictionary, n_e, step)
+        rebuilt = self.synthesise(block, dictionary, n_e, step)
+        if reader.number(2):
+            number = reader.number(N_STEPS)
+            left_e = read_remainder(reader, rebuilt.remainder, number, self.remainder_prior)
+            rebuilt = rebuilt.with_remainder(left_e)
+        return scale_value(header.scale) * rebuilt.g(block.g.shape)
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV on all orbits from the given ones; the others are not looked at."""
@@ -166,68 +160,15 @@ class Codec:
             self._guesses[key] = guess_of(block, self.statistics, given_o)
         return self._guesses[key]
 
-    def _synthesise(self, block: Block, dictionary: Dictionary, n_e, step: float):
-        """|g| with rms 1, about, from integers."""
+    def synthesise(self, block: Block, dictionary: Dictionary, n_e, step: float) -> Rebuilt:
+        """|g| with rms 1, about, from integers of the transform."""
         root_o = dictionary.entries.root_o
-        first_xo = dictionary.decode(n_e * step) / root_o
-        first_omnv = np.float32(first_xo.reshape(block.g.shape).transpose(3, 0, 1, 2))
+        first_mnvo = (dictionary.decode(n_e * step) / root_o).reshape(block.g.shape)
+        first_omnv = np.float32(first_mnvo.transpose(3, 0, 1, 2))
         found = _decode(*self._split, first_omnv, np.float32(step), geometry_of(block))
-        g_xo = np.asarray(found, float).transpose(1, 2, 3, 0).reshape(first_xo.shape)
-        g_xo = dictionary.entries.project(g_xo * root_o) / root_o
-        return np.maximum(g_xo, 0.0).reshape(block.g.shape)
-
-
-class _Coder:
-    """Codes of one block with one pattern of degeneracies, each step tried once."""
-
-    def __init__(self, codec: Codec, block: Block, pattern):
-        self.codec, self.block, self.pattern = codec, block, pattern
-        self.ends = codec.ends_of(block)
-        bands, modes = len(block.g), block.g.shape[2]
-        free = no_degeneracy(block.orbits, bands, modes)
-        self.dictionary = dictionary_of(block, codec.statistics, pattern or free)
-        self.scale = scale_number(scale_of(block))
-        root_o = self.dictionary.entries.root_o
-        self.y_xo = block.g.reshape(-1, len(root_o)) * (root_o / scale_value(self.scale))
-        self.tried: dict[int, tuple[np.ndarray, bytes]] = {}
-
-    def within(self, bits: int) -> Code:
-        """Bisection: sizes rise with the number but for a few bytes; what is taken was tried."""
-        low, high = -1, STEPS - 1  # low fits (no code at all does), above high nothing is tried
-        while low < high:
-            middle = (low + high + 1) // 2
-            if 8 * len(self._code(middle)[1]) <= bits:
-                low = middle
-            else:
-                high = middle - 1
-        n_e, data = self._code(low) if low >= 0 else (None, b"")
-        if not data or not np.any(self.y_xo):
-            return Code(b"", np.zeros(self.block.g.shape))
-        g = self.codec._synthesise(self.block, self.dictionary, n_e, step_value(low))
-        return Code(data, scale_value(self.scale) * g)
-
-    def _code(self, number: int) -> tuple[np.ndarray, bytes]:
-        if number not in self.tried:
-            step = step_value(number)
-            n_e = integers(self.dictionary, self.y_xo, step)
-            writer = Writer()
-            write_header(writer, Header(self.scale, number, self.pattern), self.ends)
-            write_integers(writer, n_e, self.dictionary, step, self.codec.prior)
-            self.tried[number] = n_e, writer.bytes()
-        return self.tried[number]
-
-
-def _patterns(block: Block) -> list:
-    """Patterns worth trying: none as well where degenerate states couple differently."""
-    pattern = pattern_of(block)
-    root_o = np.sqrt(block.orbits.size_o / block.orbits.size_o.sum())
-    y_xo = block.g.reshape(-1, len(root_o)) * root_o
-    left = np.linalg.norm(entries_of(block, pattern).project(y_xo) - y_xo)
-    return [pattern] if left <= EXACT * np.linalg.norm(y_xo) else [pattern, None]
-
-
-def _distance(g_mnvo, block: Block) -> float:
-    return float(np.sum((g_mnvo - block.g) ** 2 @ block.orbits.size_o.astype(float)))
+        y_xo = np.asarray(found, float).transpose(1, 2, 3, 0).reshape(-1, len(root_o)) * root_o
+        y_xo = dictionary.entries.project(y_xo)
+        return Rebuilt(Remainder(dictionary, first_mnvo, step), y_xo)
 
 
 def scale_of(block: Block) -> float:

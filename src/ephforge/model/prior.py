@@ -57,21 +57,32 @@ class Prior:
     def probabilities(
         self, feature_ef: Float[np.ndarray, "e f"], size_e: Float[np.ndarray, " e"]
     ) -> Float[np.ndarray, "e n"]:
-        """Of -LARGEST to LARGEST, and of anything larger; float32, multiples of 2^-16."""
-        first, second, share = self.mixture(feature_ef, size_e)
-        n = np.arange(LARGEST + 2)
-        above = share[:, None] * _beyond(n, first) + (1 - share)[:, None] * _beyond(n, second)
-        one_sided = (above[:, :-1] - above[:, 1:]) / 2  # of 1..LARGEST, the sign fixed
-        centre = 1 - above[:, 1:2]
-        sides = one_sided[:, 1:]
-        together = np.concatenate([sides[:, ::-1], centre, sides, above[:, -1:]], axis=1)
-        return np.float32(np.maximum(np.rint(together * _ROUNDED), 1) / _ROUNDED)
+        """Of -LARGEST to LARGEST, and of anything larger."""
+        return symbol_probabilities(*self.mixture(feature_ef, size_e))
 
 
-def untrained_prior() -> Prior:
+def symbol_probabilities(
+    first_e: Float[np.ndarray, " e"],
+    second_e: Float[np.ndarray, " e"],
+    share_e: Float[np.ndarray, " e"],
+) -> Float[np.ndarray, "e n"]:
+    """Of -LARGEST to LARGEST, and of anything larger; float32, multiples of 2^-16.
+
+    Args:
+      first_e, second_e, share_e: a mixture, as `Prior.mixture` has it.
+    """
+    n = np.arange(LARGEST + 2)
+    above = share_e[:, None] * _beyond(n, first_e) + (1 - share_e)[:, None] * _beyond(n, second_e)
+    one_sided = (above[:, :-1] - above[:, 1:]) / 2  # of 1..LARGEST, the sign fixed
+    centre, sides = 1 - above[:, 1:2], one_sided[:, 1:]
+    together = np.concatenate([sides[:, ::-1], centre, sides, above[:, -1:]], axis=1)
+    return np.float32(np.maximum(np.rint(together * _ROUNDED), 1) / _ROUNDED)
+
+
+def untrained_prior(n_features: int = N_FEATURES) -> Prior:
     """Knows the expected sizes of the integers and nothing else."""
-    layer = np.zeros((N_FEATURES, len(UNTRAINED))), np.array(UNTRAINED)
-    return Prior(np.zeros(N_FEATURES), np.ones(N_FEATURES), [layer])
+    layer = np.zeros((n_features, len(UNTRAINED))), np.array(UNTRAINED)
+    return Prior(np.zeros(n_features), np.ones(n_features), [layer])
 
 
 def _beyond(n: np.ndarray, width_e: np.ndarray) -> Float[np.ndarray, "e n"]:

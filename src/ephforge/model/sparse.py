@@ -2,7 +2,7 @@
 
 A block y is decoded from integers n_e as y = P T (step n).  T holds the principal components of
 whole blocks and the orthonormal transform of transform.py beside them, P is the projection on
-blocks whose equal numbers are equal (degeneracy.py).  The columns of P T are more than the
+blocks whose equal numbers are equal (core/degeneracy.py).  The columns of P T are more than the
 dimensions of the space they span, so many choices of n decode to nearly the same block; the
 encoder looks for one that costs few bits:
 
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ephforge.core.blocks import Block
-from ephforge.model.degeneracy import Entries, Pattern, entries_of
+from ephforge.core.degeneracy import Entries, Pattern, entries_of
 from ephforge.model.transform import Part, Statistics, components_of, parts_of, variances_of
 
 WEIGHT = 0.08  # of a bit, in units of step^2

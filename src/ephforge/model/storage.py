@@ -9,13 +9,14 @@ import numpy as np
 from flax import nnx
 
 from ephforge.core.devices import settle
+from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import Contents, Variable, read
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
 from ephforge.model.prior import Prior
 from ephforge.model.transform import Statistics
 
-_PRIOR = "prior"
+_PRIORS = ("prior", "remainder_prior")
 
 
 def codec_variables(codec: Codec) -> tuple[dict[str, Variable], dict, dict]:
@@ -33,10 +34,8 @@ def codec_variables(codec: Codec) -> tuple[dict[str, Variable], dict, dict]:
         if isinstance(value, dict):
             tables = {name: _anonymous(table, "training split") for name, table in value.items()}
             groups[field.name] = (tables, {})
-    prior = {"mean": codec.prior.mean_f, "spread": codec.prior.spread_f}
-    for number, (matrix, bias) in enumerate(codec.prior.layers):
-        prior |= {f"matrix_{number}": matrix, f"bias_{number}": bias}
-    groups[_PRIOR] = ({n: _anonymous(a, "prior of integers") for n, a in prior.items()}, {})
+    for name in _PRIORS:
+        groups[name] = (_prior_variables(getattr(codec, name)), {})
     return weights, attributes, groups
 
 
@@ -52,25 +51,40 @@ def codec_of(contents: Contents) -> Codec:
     nnx.replace_by_pure_dict(state, values)
     nnx.update(network, state)
     tables = {name: group.variables for name, group in contents.groups.items()}
-    prior = tables.pop(_PRIOR)
-    depth = sum(name.startswith("matrix_") for name in prior)
-    layers = [(prior[f"matrix_{i}"], prior[f"bias_{i}"]) for i in range(depth)]
-    return Codec(
-        network,
-        Statistics(**tables),
-        Prior(prior["mean"], prior["spread"], layers),
-        np.array(contents.attributes["shares"]),
-    )
+    priors = {name: _prior_of(tables.pop(name)) for name in _PRIORS}
+    shares = np.array(contents.attributes["shares"])
+    return Codec(network, Statistics(**tables), share_tb=shares, **priors)
 
 
 def load_codec(path: str | Path) -> Codec:
     """Read results/train/autoencoder.nc, to be used on the device that is asked for.
 
     Raises:
-      EphforgeError: the file is absent or damaged, or a GPU was asked for in vain.
+      EphforgeError: the file is absent, damaged or of an earlier version, or a GPU was asked for
+        in vain.
     """
     settle()
-    return codec_of(read(path, "train"))
+    contents = read(path, "train")
+    missing = [name for name in _PRIORS if name not in contents.groups]
+    if missing:
+        raise EphforgeError(
+            f"{path}: no group {missing[0]}, expected an autoencoder of this version; "
+            "train it again"
+        )
+    return codec_of(contents)
+
+
+def _prior_variables(prior: Prior) -> dict[str, Variable]:
+    arrays = {"mean": prior.mean_f, "spread": prior.spread_f}
+    for number, (matrix, bias) in enumerate(prior.layers):
+        arrays |= {f"matrix_{number}": matrix, f"bias_{number}": bias}
+    return {name: _anonymous(array, "prior of integers") for name, array in arrays.items()}
+
+
+def _prior_of(stored: dict[str, np.ndarray]) -> Prior:
+    depth = sum(name.startswith("matrix_") for name in stored)
+    layers = [(stored[f"matrix_{i}"], stored[f"bias_{i}"]) for i in range(depth)]
+    return Prior(stored["mean"], stored["spread"], layers)
 
 
 def _anonymous(array, meaning: str) -> Variable:

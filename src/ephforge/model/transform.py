@@ -29,8 +29,8 @@ PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many ma
 PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second moments over orbits
 SMOOTHNESS = 0.9  # of the prior field; below 1
 FEWEST = 8  # materials that components are taken from
-MOST_COMPONENTS = 256
-LARGEST_NUMBERS = 1_500_000  # of the components of one class and set of channels
+MOST_COMPONENTS = 400
+LARGEST_NUMBERS = 3_200_000  # of the components of one class and set of channels
 SMALLEST_SHARE = 1e-10  # of the largest, below which a value of a Gram matrix is rounding
 TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 RIDGE = 1e-3  # of the mean square norm
@@ -101,8 +101,8 @@ def even_odd(bands: int, modes: int) -> tuple[np.ndarray, np.ndarray]:
     return even.T, odd.T
 
 
-def statistics_of(blocks: list[Block]) -> Statistics:
-    """Second moments and variances of the materials of the training split."""
+def statistics_of(blocks: list[Block], most_components: int = MOST_COMPONENTS) -> Statistics:
+    """Second moments, components and variances of the materials of the training split."""
     classes, channel_sets = defaultdict(list), defaultdict(list)
     for block in blocks:
         classes[class_of(block)].append(block)
@@ -120,16 +120,16 @@ def statistics_of(blocks: list[Block]) -> Statistics:
     for block in blocks:
         together[_pair_of(block)].append(block)
     for name, members in together.items():
-        _enter(first, name, members)
+        _enter(first, name, members, most_components)
     return first
 
 
-def _enter(statistics: Statistics, name: str, members: list[Block]) -> None:
+def _enter(statistics: Statistics, name: str, members: list[Block], most: int) -> None:
     """Components and variances of the materials of one class and set of channels."""
     parts = parts_of(members[0], statistics)
     c_be = np.stack([_normalised(block, parts) for block in members])
-    if len(members) >= FEWEST:
-        found = _components(c_be)
+    if most and len(members) >= FEWEST:
+        found = _components(c_be, most)
         statistics.components[name], statistics.scores[name], c_be = found
     square_e = np.mean(c_be**2, axis=0)
     guess = [_separable(part) for part in parts]
@@ -148,7 +148,7 @@ def _normalised(block: Block, parts: tuple[Part, Part]) -> Float[np.ndarray, " e
     return np.concatenate(found) / np.sqrt(len(y_xo))
 
 
-def _components(c_be: Float[np.ndarray, "b e"]):
+def _components(c_be: Float[np.ndarray, "b e"], most: int):
     """Principal components, deviations of their scores, and what the others leave of each block.
 
     What b others leave of block b is its distance from their span, drawn towards zero by RIDGE
@@ -160,7 +160,7 @@ def _components(c_be: Float[np.ndarray, "b e"]):
     left_be = (inverse_bb / np.diag(inverse_bb)[:, None]) @ c_be
     value_r, vector_br = np.linalg.eigh(gram_bb)
     rank = int(np.sum(value_r > SMALLEST_SHARE * value_r[-1]))  # blocks may be alike
-    most = min(LARGEST_NUMBERS // c_be.shape[1], MOST_COMPONENTS, len(c_be) - 1, rank)
+    most = min(LARGEST_NUMBERS // c_be.shape[1], most, len(c_be) - 1, rank)
     value_r, vector_br = value_r[::-1][:most], vector_br[:, ::-1][:, :most]
     component_er = c_be.T @ vector_br
     component_er *= np.iinfo(np.int16).max / np.abs(component_er).max(axis=0)

@@ -18,6 +18,7 @@ COLOURS = {
     "zfp": "#B2A0D0",
     "pca": "#E69F00",
     "pca_joint": "#000000",
+    "pca_distinct": "#5A5A5A",
     "trilinear": "#56B4E9",
     "cubic": "#0072B2",
     "fourier": "#CC79A7",
@@ -39,6 +40,7 @@ MARKERS = {
     "zfp": ">",
     "pca": "X",
     "pca_joint": "*",
+    "pca_distinct": "d",
 }
 NAMES = {
     "autoencoder": "autoencoder",
@@ -53,6 +55,7 @@ NAMES = {
     "zfp": "ZFP",
     "pca": "PCA, single maps",
     "pca_joint": "PCA, whole blocks",
+    "pca_distinct": "PCA, then different numbers",
     "trilinear": "trilinear",
     "cubic": "cubic",
     "fourier": "Fourier",

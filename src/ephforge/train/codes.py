@@ -10,13 +10,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ephforge.core.blocks import Block
+from ephforge.core.degeneracy import pattern_of
 from ephforge.model.codec import scale_of
-from ephforge.model.degeneracy import pattern_of
 from ephforge.model.prior import features, levels_of
+from ephforge.model.remainder import Remainder, rounded
 from ephforge.model.sparse import Dictionary, dictionary_of, integers
 from ephforge.model.transform import Statistics, statistics_of
 
-STEPS = (0.01, 0.7)  # range of steps, in units of rms |g|, that training draws from
+STEPS = (0.02, 0.7)  # range of steps, in units of rms |g|, that training draws from
+FINER = (0.004, 1.2)  # range of steps of remainders, over that of the transform
+REMAINDER_SHARE = 0.3  # of the remainders of a code that their prior learns from
 SMALL = 0.03  # coefficients of a smaller expected size, in steps, are nearly always zero
 SMALL_SHARE = 0.1  # of these that the prior learns from
 
@@ -27,12 +30,13 @@ class Coded(NamedTuple):
     Attributes:
       step: in units of rms |g|.
       first_omnv: what the integers decode to before the convolutions, rms about 1; float32.
-      examples: rows of the prior: features, size over step, absolute integer.
+      examples, remainders: rows of the priors: features, size over step, absolute integer.
     """
 
     step: float
     first_omnv: Float[np.ndarray, "o m n v"]
     examples: tuple[np.ndarray, np.ndarray, np.ndarray]
+    remainders: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def halves_of(blocks: list[Block]) -> list[list[int]]:
@@ -62,10 +66,28 @@ def coded(
     found = []
     for step in steps:
         n_e = integers(dictionary, y_xo, float(step))
-        first_xo = np.float32(dictionary.decode(n_e * step) / root_o)
-        first_omnv = first_xo.reshape(block.g.shape).transpose(3, 0, 1, 2)
-        found.append(Coded(float(step), first_omnv, _examples(dictionary, n_e, float(step), rng)))
+        decoded_xo = dictionary.decode(n_e * step)
+        first_mnvo = (decoded_xo / root_o).reshape(block.g.shape)
+        remainder = Remainder(dictionary, first_mnvo, float(step))
+        left_e = remainder.left_of(y_xo, decoded_xo)
+        found.append(
+            Coded(
+                float(step),
+                np.float32(first_mnvo.transpose(3, 0, 1, 2)),
+                _examples(dictionary, n_e, float(step), rng),
+                _remainders(remainder, left_e, rng),
+            )
+        )
     return found
+
+
+def _remainders(remainder: Remainder, left_e: Float[np.ndarray, " e"], rng):
+    """Rows of some remainders at one step."""
+    step = remainder.step * float(np.exp(rng.uniform(*np.log(FINER))))
+    feature_ef, size_e = remainder.features(step, remainder.level(left_e))
+    keep = rng.random(len(size_e)) < REMAINDER_SHARE
+    rows = feature_ef, size_e, np.abs(rounded(left_e, step))
+    return tuple(np.float32(column[keep]) for column in rows)
 
 
 def _examples(dictionary: Dictionary, n_e: Int[np.ndarray, " e"], step: float, rng):

@@ -14,6 +14,7 @@ from flax import nnx
 from tqdm import tqdm
 
 from ephforge.core.blocks import Block
+from ephforge.core.degeneracy import shares_of_ends
 from ephforge.core.devices import settle
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
@@ -22,7 +23,6 @@ from ephforge.core.rng import generator
 from ephforge.dataset.splits import read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
-from ephforge.model.degeneracy import shares_of_ends
 from ephforge.model.prior import Prior
 from ephforge.model.storage import codec_variables
 from ephforge.model.transform import Statistics, statistics_of
@@ -64,7 +64,7 @@ def run(
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
     codes = [_codes(training, statistics, options), _validated(validation, statistics, options)]
-    prior, bits = _fitted(codes[0], options)
+    priors, bits = _fitted(codes[0], options)
     classes = [
         stack_blocks(blocks, found, statistics, tuple(coarse_q_mesh))
         for blocks, found in zip((training, validation), codes, strict=True)
@@ -79,7 +79,7 @@ def run(
     nnx.update(network, state.best)
     facts = provenance | {"coarse_q_mesh": list(coarse_q_mesh), "run": run_id}
     facts["wall_seconds"] = record["wall_seconds"]
-    codec = Codec(network, statistics, prior, shares_of_ends(training))
+    codec = Codec(network, statistics, *priors, shares_of_ends(training))
     weights, attributes, groups = codec_variables(codec)
     write(autoencoder, "train", weights, facts | attributes, groups)
     columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
@@ -113,12 +113,16 @@ def _trained(trainer: Trainer, classes, options: dict, folder: Path, started: fl
     return state, record
 
 
-def _fitted(codes: list[list[Coded]], options: dict) -> tuple[Prior, float | None]:
-    """The prior of all codes of the training split, and the bits that an integer costs."""
-    examples = [code.examples for found in codes for code in found]
-    prior, bits = fit_prior(examples, options["prior_steps"], options["seed"])
-    log.info("prior: %d examples, %s bits each", sum(len(e[2]) for e in examples), bits)
-    return prior, bits
+def _fitted(codes: list[list[Coded]], options: dict) -> tuple[list[Prior], dict]:
+    """The priors of all codes of the training split, and the bits that an integer costs."""
+    priors, bits = [], {}
+    for name in ("examples", "remainders"):
+        examples = [getattr(code, name) for found in codes for code in found]
+        prior, bits[name] = fit_prior(examples, options["prior_steps"], options["seed"])
+        priors.append(prior)
+        count = sum(len(e[2]) for e in examples)
+        log.info("prior of %s: %d integers, %s bits each", name, count, bits[name])
+    return priors, bits
 
 
 def _codes(blocks: list[Block], whole: Statistics, options: dict) -> list[list[Coded]]:

@@ -6,7 +6,7 @@ from degenerate_blocks import brute_force_labels, degenerate_block
 from material_blocks import make_block
 from small_networks import SMALL
 
-from ephforge.model.degeneracy import entries_of, no_degeneracy, pattern_of, shares_of_ends
+from ephforge.core.degeneracy import entries_of, no_degeneracy, pattern_of, shares_of_ends
 
 BLOCKS = [
     degenerate_block("fcc", 1, bands=2, **SMALL),

@@ -1,0 +1,56 @@
+"""What each part of the trained autoencoder is worth: the same codec with one part left out.
+
+Left out in turn: convolutions, learned priors, components of whole blocks, degeneracies,
+remainders of different numbers; and half or three quarters of the training materials behind the
+transform.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+from ephforge.core.blocks import Block
+from ephforge.model.codec import Codec, scale_of
+from ephforge.model.encoder import Encoder
+from ephforge.model.prior import untrained_prior
+from ephforge.model.remainder import N_FEATURES
+from ephforge.model.transform import statistics_of
+
+
+class _TransformAlone(Encoder):
+    shares = ()
+
+
+class _WithoutRemainders(Codec):
+    def encoders(self, block: Block) -> list[Encoder]:
+        return [
+            _TransformAlone(self, block, one.pattern, scale_of(block))
+            for one in super().encoders(block)
+        ]
+
+
+class _WithoutDegeneracies(Codec):
+    def encoders(self, block: Block) -> list[Encoder]:
+        return [Encoder(self, block, None, scale_of(block))]
+
+
+def variants(codec: Codec, training: list[Block]) -> dict[str, Callable[[], Codec]]:
+    """Name of what is left out -> how to make the codec without it."""
+    priors = {"prior": untrained_prior(), "remainder_prior": untrained_prior(N_FEATURES)}
+
+    def taught(blocks: list[Block], **options) -> Codec:
+        return replace(codec, statistics=statistics_of(blocks, **options))
+
+    return {
+        "nothing": lambda: codec,
+        "convolutions": lambda: codec.linear_part,
+        "learned priors": lambda: replace(codec, **priors),
+        "components": lambda: taught(training, most_components=0),
+        "degeneracies": lambda: _like(_WithoutDegeneracies, codec),
+        "remainders": lambda: _like(_WithoutRemainders, codec),
+        "half of the materials": lambda: taught(training[::2]),
+        "three quarters of the materials": lambda: taught(training[::4]),
+    }
+
+
+def _like(kind: type[Codec], codec: Codec) -> Codec:
+    return kind(**{field.name: getattr(codec, field.name) for field in fields(codec)})
