@@ -5,12 +5,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ephforge.core.netcdf import Contents
-from ephforge.report.style import name
+from ephforge.report.style import IN_RANGE, OUT_OF_RANGE, name
 
 COLUMNS = 5
 BINS = 30
 OUTLIER = 0.95  # score beyond which a material is said to lie outside
-IN_RANGE, OUT_OF_RANGE = "#0072B2", "#D55E00"
 _SYNTHETIC = "#bdbdbd"
 # structure of a real material -> colour of its line
 _STRUCTURES = {
@@ -147,6 +146,7 @@ def rows(record: dict) -> list[dict]:
     """Rows of the table: scores, neighbours, and what lies outside, in words."""
     return [
         {
+            "key": material,
             "material": name(material),
             "maps": found["maps"]["score"],
             "models": found.get("models", {}).get("score"),
