@@ -93,6 +93,14 @@ def test_the_map_is_a_sum_over_bands_and_modes():
     assert found.g_kq.shape == (len(path.x_k),) * 2
 
 
+def test_polar_couplings_have_no_limit_at_gamma():
+    model = read_model(read(SI.with_name("alas_2.nc"), "model"))
+    found = stage.path_map(model, 10, 4).g_kq
+    is_gamma = np.all(np.abs(paths.standard_path(model.crystal.cell, 10).point_k3) < 1e-9, axis=1)
+    assert np.isnan(found[:, is_gamma]).all()
+    assert np.isfinite(found[:, ~is_gamma]).all()
+
+
 def test_few_materials_are_all_shown(tmp_path):
     index = read_index(write_dataset(tmp_path, materials(2)))
     assert len(choice.chosen(index, 5, np.random.default_rng(0))) == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from coverage_record import coverage_record, write_coverage_arrays
 
 from ephforge.core.machine import machine
@@ -269,6 +270,11 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert metrics["code"]["compress"].startswith("compress")
     assert metrics["options"]["train"] == {"of": "train"}
     assert "numpy" in metrics["versions"]
+
+
+def test_the_rule_names_every_figure():
+    rule = (ROOT / "workflow/rules/tasks.smk").read_text()
+    assert set(re.findall(r"^        (\w+)_figure=report\(", rule, re.M)) == set(stage.HEADINGS)
 
 
 def test_the_page_stands_alone(tmp_path):

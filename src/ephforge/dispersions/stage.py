@@ -31,7 +31,8 @@ class PathMap(NamedTuple):
     """|g| with k and q both along the path, and where the points stand on its axis.
 
     Attributes:
-      g_kq: meV, sqrt( (1/N) sum_{mnv} |g_mnv(k,q)|^2 ) over N bands, which has no gauge.
+      g_kq: meV, sqrt( (1/N) sum_{mnv} |g_mnv(k,q)|^2 ) over N bands, which has no gauge; nan at
+        q = 0 of polar materials, where longitudinal modes have no limit.
       x_k: 1/angstrom.
     """
 
@@ -85,7 +86,10 @@ def path_map(model: Model, points: int, bands: int) -> PathMap:
         np.sqrt(np.sum(part.magnitude[..., :bands, :bands] ** 2, axis=(2, 3, 4)) / bands)
         for part in magnitudes(model, pairs, Limits(1e-4, 1e-4))
     ]
-    return PathMap(np.concatenate(parts).T * MEV, path.x_k)
+    g_kq = np.concatenate(parts).T * MEV
+    if model.long_range is not None:
+        g_kq[:, np.all(np.abs(path.point_k3) < 1e-9, axis=1)] = np.nan
+    return PathMap(g_kq, path.x_k)
 
 
 def _group(model: Model, labels: dict, window: int, options: dict) -> tuple[dict, dict]:
@@ -119,7 +123,8 @@ def _variables(found: Along, mapped: PathMap) -> dict[str, Variable]:
         ),
         "map_place": Variable(mapped.x_k, ("map_point",), unit, "length along the path"),
         "map": Variable(
-            mapped.g_kq, ("map_k", "map_q"), "meV", "|g| over bands and modes, k and q on the path"
+            mapped.g_kq, ("map_k", "map_q"), "meV",
+            "|g| over bands and modes, k and q on the path; nan: no limit",
         ),
     }  # fmt: skip
 

@@ -46,7 +46,7 @@ def path_caption(arrays: Contents) -> str:
     groups = arrays.groups.values()
     real = [g for g in groups if g.attributes["labels"]["potential"] == "dft"]
     polar = [name(g.attributes["name"]) for g in real if g.attributes["is_polar"]]
-    long_range = f" Polar ones ({', '.join(polar)}) grow as 1/|q| at \u0393." if polar else ""
+    long_range = f" Polar ones ({', '.join(polar)}) grow as 1/|q| near \u0393." if polar else ""
     return (
         f"{len(groups) - len(real)} synthetic materials, chosen to differ in kind, structure, "
         f"potential and basis among small ones, and {len(real)} real ones, along the standard path "
@@ -78,7 +78,7 @@ def _branches(axes, group: Contents) -> None:
 
 def _map(figure: Figure, axes, group: Contents) -> None:
     x_k, map_kq = group.variables["map_place"], group.variables["map"]
-    top = np.quantile(map_kq, 0.98) or 1.0
+    top = np.nanquantile(map_kq, 0.98) or 1.0
     edges = np.concatenate([[x_k[0]], (x_k[1:] + x_k[:-1]) / 2, [x_k[-1]]])
     image = axes.pcolormesh(edges, edges, map_kq, vmin=0, vmax=top, cmap="cividis", rasterized=True)
     figure.colorbar(image, ax=axes, pad=0.02).ax.tick_params(labelsize=7)
@@ -88,7 +88,8 @@ def _map(figure: Figure, axes, group: Contents) -> None:
 
 
 def _path_axis(axes, group: Contents, ends: tuple[float, float]) -> None:
-    places, names = group.attributes["ticks"], group.attributes["tick_names"]
+    # ticks are rounded: the last one must not fall off the axis
+    places, names = np.clip(group.attributes["ticks"], *ends), group.attributes["tick_names"]
     labels, last = [], None
     for place, text in zip(places, names, strict=True):
         near = last is not None and place - last < _CROWDED * (ends[1] - ends[0])
