@@ -204,6 +204,8 @@ def _histogram(axes, values, table: dict, is_log: bool) -> None:
     if is_log:
         few = edges[-1] / edges[0] < 100
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-        axes.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if few and f"{x:e}"[0] in "25" else "")
+        axes.xaxis.set_minor_formatter(
+            lambda x, _: f"{x:g}" if few and f"{x:e}"[0] in "125" else ""
+        )
     axes.tick_params(axis="x", which="both", labelsize=7)
     axes.grid(visible=False)
