@@ -3,6 +3,7 @@
 # make firstprinciples   models of real materials by Quantum ESPRESSO and EPW (hours)
 # make status     how far the campaign in this folder is: done, failed, time left, last errors
 # make docs       the pages of docs/ as a website in site/, without network
+# make headline   picture and table of README.md, by the autoencoder that comes with ephforge
 # make why        what a run would do, and why: one line for each rule
 # make faults     the long tests of faults; figures go to benchmarks/faults.json (hours)
 # Options: PYTHON=python3.12 (which Python), EXTRA=cuda (JAX for NVIDIA GPUs),
@@ -14,7 +15,7 @@ ARGS ?=
 VENV := .venv
 STAMP := $(VENV)/installed$(addprefix -,$(EXTRA))
 
-.PHONY: campaign test status docs why faults firstprinciples environment lint format config lock clean
+.PHONY: campaign test status docs headline why faults firstprinciples environment lint format config lock clean
 
 campaign: environment
 	$(VENV)/bin/snakemake --profile profiles/local $(ARGS)
@@ -29,6 +30,9 @@ status: environment
 docs: environment
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 	@echo "pages: $(CURDIR)/site/index.html"
+
+headline: environment
+	$(VENV)/bin/python docs/headline.py
 
 why: environment
 	@$(VENV)/bin/python workflow/why.py --profile profiles/local $(ARGS)

@@ -106,11 +106,21 @@ def _outside(page: str, link: str) -> str | None:
     return None if path.startswith("docs/") else path
 
 
+_COMMANDS = """# Command line
+
+- Errors are one line on the standard error; `--debug`, anywhere on the line, shows the traceback.
+- Exit status: 0 done; 1 wrong input, faulty files, or (`status`) a failed job; 2 wrong usage.
+- `ephforge --install-completion` lets bash, zsh, fish and PowerShell complete commands and options,
+  in shells opened afterwards; `--show-completion` prints what it installs.
+- Long work tells rate and time left: a bar on a terminal, elsewhere a line now and then.
+"""
+
+
 def command_line() -> str:
     """All commands with their options, as typer tells them."""
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="ephforge")
-    return text.replace("# `ephforge`", "# Command line", 1)
+    return text.replace("# `ephforge`\n", _COMMANDS, 1)
 
 
 def configuration() -> str:

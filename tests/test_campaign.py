@@ -27,7 +27,7 @@ pytestmark = pytest.mark.campaign
 PROFILE = ("--profile", "profiles/local", "--configfile", "tiny.yaml")
 TASKS = {"compress", "classify", "superresolve", "latent"}
 AFTER_TRAIN = {*TASKS, "report"}
-AFTER_COUPLING = {"dataset", "train", "coverage", *AFTER_TRAIN}
+AFTER_COUPLING = {"dataset", "train", "coverage", "dispersions", *AFTER_TRAIN}
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ for line in sys.stdin:
 
 TASKS = {"compress", "classify", "superresolve", "latent"}
 AFTER_TRAIN = {*TASKS, "report"}
-AFTER_SHARDS = {"dataset", "train", "coverage", *AFTER_TRAIN}
+AFTER_SHARDS = {"dataset", "train", "coverage", "dispersions", *AFTER_TRAIN}
 AFTER_LATTICE = {"lattice", "coupling", *AFTER_SHARDS}
 AFTER_COUPLING = {"coupling", "firstprinciples", *AFTER_SHARDS}
 AFTER_REAL = {"firstprinciples", "coverage", *AFTER_TRAIN}
@@ -70,6 +70,7 @@ OPTIONS = {
     "superresolve={coarse_q_mesh: [2, 1, 1]}": {"train", *AFTER_TRAIN},  # training hides it too
     "latent={neighbours: 3}": {"latent", "report"},
     "coverage={models: 5}": {"coverage", "report"},
+    "dispersions={map_points: 30}": {"dispersions", "report"},
     "ablation={draws: 2}": set(),
     "observables={path_points: 100}": set(),
     "report={title: other}": {"report"},
@@ -84,23 +85,24 @@ CODE = {
     "firstprinciples": AFTER_REAL,
     "dataset": AFTER_SHARDS,
     "model": {"train", *AFTER_TRAIN},
-    "baselines": {"compress", "classify", "superresolve", "report"},
+    "baselines": {*TASKS, "report"},
     "train": {"train", *AFTER_TRAIN},
     "compress": {"compress", "report"},
-    "classify": {"classify", "report"},
+    "classify": {"classify", "latent", "report"},
     "superresolve": {"superresolve", "report"},
     "latent": {"latent", "report"},
     "coverage": {"coverage", "report"},
     "report": {"report"},
     "ablation": set(),
-    "observables": {"compress", "report"},
+    "dispersions": {"dispersions", "report"},
+    "observables": {"compress", "dispersions", "report"},
     "espresso": set(),
     "audit": set(),
     "bench": set(),
     "cli": set(),
     "api": set(),
     "mapcodec": set(),
-    "trust": set(),
+    "trust": {"latent", "report"},
     "symmetry": set(),
     "modelcodec": set(),
     "refinement": set(),
@@ -117,7 +119,7 @@ VERSIONS = {
     "optax": {"train", *AFTER_TRAIN},
     "orbax-checkpoint": {"train", *AFTER_TRAIN},
     "scikit-learn": {*TASKS, "report"},  # through the baselines
-    "matplotlib": {"compress", "report"},  # through the observables
+    "matplotlib": {"compress", "dispersions", "report"},  # through the observables
     "constriction": {"train", *AFTER_TRAIN},
     "jinja2": {"report"},
     "snakemake": set(),
@@ -127,7 +129,7 @@ VERSIONS = {
 LATTICE, COUPLING = "results/lattice/000000-000012.nc", "results/coupling/000000-000012.nc"
 # file -> rules after its contents changed, rules after it was lost
 FILES = {
-    "resources/first_principles/si_2.nc": (AFTER_REAL, None),
+    "resources/first_principles/si_2.nc": ({"dispersions", *AFTER_REAL}, None),
     LATTICE: ({"coupling", *AFTER_SHARDS}, AFTER_LATTICE),
     COUPLING: (AFTER_SHARDS, {"coupling", *AFTER_SHARDS}),
     "results/firstprinciples/si_2.nc": (AFTER_REAL - {"firstprinciples"}, AFTER_REAL),

@@ -6,6 +6,11 @@ import logging
 import os
 import sys
 
+from ephforge.plain_lines import FORMAT, PlainLines
+
+if not sys.stderr.isatty():
+    os.environ.update(FORMAT)
+    sys.stderr = PlainLines(sys.stderr)
 # the size of XLA's thread pool, read when jax is imported; ephforge/core/__init__.py says why
 os.environ["NPROC"] = str(snakemake.threads)
 

@@ -378,6 +378,19 @@ class Coverage(Section):
     neighbours: int = Field(5, ge=1, le=100, description="nearest synthetic materials to name")
 
 
+class Dispersions(Section):
+    """Example materials of the report: bands, phonons and |g| along a path."""
+
+    synthetic: int = Field(3, ge=1, le=20, description="synthetic materials to show")
+    materials: list[Name] = Field(
+        ["si_4", "mgo_4", "al_4"], description="real ones; shown if in firstprinciples.materials"
+    )
+    points: int = Field(200, ge=20, le=2000, description="points of the path")
+    map_points: int = Field(
+        60, ge=10, le=400, description="points of the path for k and for q, of the map of |g|"
+    )
+
+
 class Ablation(Section):
     """What a family is worth: the linear codec without it, on tuning materials."""
 
@@ -474,6 +487,7 @@ class Config(Section):
     superresolve: Superresolve = Superresolve()
     latent: Latent = Latent()
     coverage: Coverage = Coverage()
+    dispersions: Dispersions = Dispersions()
     ablation: Ablation = Ablation()
     observables: Observables = Observables()
     report: Report = Report()

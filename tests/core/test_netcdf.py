@@ -10,6 +10,7 @@ import pytest
 from ephforge.core import netcdf
 from ephforge.core.checksum import FORMAT_VERSION
 from ephforge.core.errors import EphforgeError
+from ephforge.core.machine import machine
 from ephforge.core.variables import Variable
 
 TRAILER = 48  # bytes: 16 of a mark, 32 of a digest
@@ -61,6 +62,7 @@ def test_units_versions_and_conventions_are_in_the_file(path):
         assert file["g"].units == "meV"
         assert file["000001/x"].units == "eV"
         assert "jax" in file.versions
+        assert json.loads(file.machine) == machine()
         assert "CONVENTIONS" in file.conventions
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ephforge.core.errors import EphforgeError
+from ephforge.core.machine import machine
 from ephforge.core.records import read_record, write_record
 
 
@@ -11,6 +12,7 @@ def test_what_was_written_is_read(tmp_path):
     write_record(path, {"a": [1, 2.5, None], "b": {"c": "text"}})
     found = read_record(path)
     assert {"numpy", "jax"} < found.pop("versions").keys()
+    assert found.pop("machine") == machine()
     assert found == {"a": [1, 2.5, None], "b": {"c": "text"}}
     assert [p.name for p in path.parent.iterdir()] == ["record.json"]
 

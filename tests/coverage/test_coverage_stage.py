@@ -14,7 +14,8 @@ from ephforge.core.blocks import block_variables
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import read, write
 from ephforge.core.realspace import model_variables, read_model
-from ephforge.coverage import sample, stage
+from ephforge.coupling import again
+from ephforge.coverage import stage
 from ephforge.coverage.descriptors import DESCRIPTORS
 from ephforge.coverage.spectra import CURVES, MODEL_DESCRIPTORS
 
@@ -55,7 +56,7 @@ def inputs(tmp_path, monkeypatch):
         scaled = dataclasses.replace(silicon.coupling, g=0.1 * (1 + int(name)) * silicon.coupling.g)
         return dataclasses.replace(silicon, name=name, coupling=scaled), {}
 
-    monkeypatch.setattr(sample, "material_model", material_model)
+    monkeypatch.setattr(again, "material_model", material_model)
     dataset = write_dataset(tmp_path, blocks())
     for first in (0, 18):
         groups = {f"{i:06d}": ({}, {}) for i in range(first, first + 18)}

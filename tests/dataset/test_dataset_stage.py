@@ -10,6 +10,7 @@ from material_blocks import make_block
 
 from ephforge.core.blocks import block_variables, on_grid
 from ephforge.core.errors import EphforgeError
+from ephforge.core.machine import machine
 from ephforge.core.netcdf import write
 from ephforge.dataset.index import FLAGS, NUMBERS, SIZES, TEXTS, facts, read_index
 from ephforge.dataset.splits import iterate, read_split, read_splits
@@ -64,8 +65,18 @@ def test_counts_and_round_trip(tmp_path):
     assert card["prototypes"] == dict.fromkeys(sorted(PROTOTYPES), 4)
     assert card["matrices"] == 4 * 4 * (3 + 6 + 6 + 6)  # 4 materials each, 2 x 2 bands
     assert card["earlier"] == {
-        "lattice": {"wall_seconds": 6.0, "options": [{"strain": 0.1}], "code": ["a"]},
-        "coupling": {"wall_seconds": 4.0, "options": [{"bases": ["s"]}], "code": ["b"]},
+        "lattice": {
+            "wall_seconds": 6.0,
+            "options": [{"strain": 0.1}],
+            "code": ["a"],
+            "machine": [],  # the shards of before did not say
+        },
+        "coupling": {
+            "wall_seconds": 4.0,
+            "options": [{"bases": ["s"]}],
+            "code": ["b"],
+            "machine": [machine()],
+        },
     }
     assert card["seed"] == 1
 

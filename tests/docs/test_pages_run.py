@@ -26,3 +26,5 @@ def test_own_material(folder):
     assert "of EPW's" in said or "no printed couplings" in said
     assert (folder / "mine.png").stat().st_size > 10_000
     assert (folder / "g.nc").is_file()
+    assert "measured: relative error" in said
+    assert (folder / "again.nc").is_file()

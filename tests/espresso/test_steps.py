@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ephforge.core.errors import EphforgeError
-from ephforge.espresso import outputs, steps
+from ephforge.espresso import codes, outputs, steps
 from ephforge.espresso.codes import deliver, run_code
+from ephforge.espresso.pace import pace
 
 PWSCF = "echo '     Program PWSCF v.6.7MaX starts on 22Nov2026'"
 CARDS = "ATOMIC_SPECIES\nSi 28.085000 Si.UPF\nCELL_PARAMETERS angstrom\n"
@@ -130,6 +131,26 @@ def test_the_launcher_comes_first(program, tmp_path):
     program("starter", 'echo "$@"; echo JOB DONE.')
     output = run_code("pw.x", tmp_path, "scf", "starter -np 2")
     assert output.read_text().startswith("-np 2 pw.x -in scf.in")
+
+
+def test_the_log_says_how_far_a_program_is(program, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(codes, "_EVERY", 0.2)
+    words = "There are    4 irreducible representations"
+    program("ph.x", f'echo "     {words}"; echo "     Representation #   1 modes #   1   2"; '
+            'echo "     Representation #   3 mode #   4"; sleep 1; echo JOB DONE.')  # fmt: skip
+    with caplog.at_level("INFO", "ephforge"):
+        run_code("ph.x", tmp_path, "phonon", "")
+    assert "phonon.out: 0 min, representation 3 of 4, about 0 min left" in caplog.messages
+
+
+def test_time_left_is_that_of_the_representations_to_come():
+    text = "There are   4 irreducible representations\n"
+    assert pace(text, 600.0) == "10 min"
+    text += "Representation #   1 mode #   1\n"
+    assert pace(text, 600.0) == "10 min, representation 1 of 4"
+    text += "Representation #   3 modes #   2   3\n"
+    assert pace(text, 600.0) == "10 min, representation 3 of 4, about 10 min left"
+    assert pace("nothing known", 90.0) == "2 min"
 
 
 def test_epw_is_not_launched(program, tmp_path):

@@ -51,6 +51,28 @@ def test_refused_materials_are_named(tmp_path, monkeypatch):
     assert {point["prototype"] for point in record["points"]} == {"fcc"}
 
 
+def test_novelty_has_a_limit_where_families_allow_it(tmp_path, monkeypatch):
+    record, _ = run(tmp_path, monkeypatch, blocks(), StandInCodec())
+    found = record["novelty"]
+    assert found["limit"] is None  # 95 % of new families, from four
+    assert (found["families"], len(found["validation"]), len(found["test"])) == (4, 8, 8)
+    monkeypatch.setattr(stage, "LEVEL", 0.8)
+    found = run(tmp_path, monkeypatch, blocks(), StandInCodec())[0]["novelty"]
+    assert found["limit"] == max(found["validation"])  # 4 of 4 + 1 families
+
+
+def test_a_stranger_is_beyond_the_limit(tmp_path, monkeypatch):
+    class Shifted(StandInCodec):
+        def features(self, block):
+            return super().features(block) + 10.0 * block.name.startswith("diamond")
+
+    monkeypatch.setattr(stage, "LEVEL", 0.8)
+    found = run(tmp_path, monkeypatch, blocks(), Shifted())[0]["novelty"]
+    scores = found["first_principles"]
+    assert scores["diamond_2"] > found["limit"]
+    assert scores["cscl_2"] <= found["limit"]
+
+
 def test_one_training_material_is_enough(tmp_path, monkeypatch):
     record, _ = run(tmp_path, monkeypatch, blocks(("fcc",), 2), StandInCodec())
     assert len(record["neighbours"]["diamond_2"]) == 2

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from coverage_record import coverage_record, write_coverage_arrays
 
-from ephforge.core.netcdf import Variable, write
+from ephforge.core.machine import machine
+from ephforge.core.netcdf import Variable, read, write
 from ephforge.core.records import write_record
 from ephforge.layers import LAYERS
-from ephforge.report import captions, coverage, figures, page, stage
+from ephforge.report import captions, coverage, figures, maps, materials, page, stage
 from ephforge.report.metrics import best_classical
 
-FIGURES = (
-    *("campaign", "learning", "compress", "examples", "superresolve", "classify", "latent"),
-    *("coverage", "spectra"),
-)
+MACHINE = {"cpu": "A processor", "cores": 2, "memory_gib": 8.0, "device": "cpu"}
+OTHER = MACHINE | {"cores": 1, "device": "A GPU"}
 ROW = {
     "autoencoder": 0.2,
     "linear": 0.25,
@@ -68,8 +68,18 @@ def records():
             "matrices": 96,
             "seed": 7,
             "earlier": {
-                "lattice": {"wall_seconds": 5.0, "options": [{"of": "lattice"}], "code": ["l"]},
-                "coupling": {"wall_seconds": 6.0, "options": [{"of": "c"}], "code": ["c", "d"]},
+                "lattice": {
+                    "wall_seconds": 5.0,
+                    "options": [{"of": "lattice"}],
+                    "code": ["l"],
+                    "machine": [MACHINE],
+                },
+                "coupling": {
+                    "wall_seconds": 6.0,
+                    "options": [{"of": "c"}],
+                    "code": ["c", "d"],
+                    "machine": [MACHINE, OTHER],
+                },
             },
             "wall_seconds": 1.0,
         },
@@ -131,6 +141,14 @@ def records():
             "points": [*points, real | {"x": 0.5, "y": 0.5}],
             "typical_distance": 1.0,
             "neighbours": {"si_4": [near | {"distance": 2.0, "relative_distance": 2.0}]},
+            "novelty": {
+                "level": 0.95,
+                "limit": 2.0,
+                "families": 20,
+                "validation": [0.5, 1.0, 2.0],
+                "test": [0.5, 2.5],
+                "first_principles": {"si_4": 3.0},
+            },
             "wall_seconds": 1.0,
         },
         "coverage": coverage_record(provenance("coverage")),
@@ -145,12 +163,46 @@ def real_materials(folder):
     return paths
 
 
+def dispersion_groups():
+    """One synthetic and one real material, two pieces of a path."""
+    random, groups = np.random.default_rng(0), {}
+    for name, potential in (("000003", "emt"), ("mgo_4", "dft")):
+        axes = {"energies": ("point", "band"), "frequencies": ("point", "mode")}
+        variables = {
+            key: Variable(random.uniform(size=(9, 3)), axis, "eV", key)
+            for key, axis in axes.items()
+        }
+        coupling = random.uniform(size=(9, 3))
+        coupling[0] = np.nan
+        x = np.arange(9.0)
+        variables |= {
+            "coupling": Variable(coupling, axes["frequencies"], "meV", "c"),
+            "place": Variable(x, ("point",), "1", "x"),
+            "piece": Variable(np.repeat([0, 1, 2], 3), ("point",), "1", "p"),
+            "map_place": Variable(x[:5] * 2, ("map_point",), "1", "x"),
+            "map": Variable(random.uniform(size=(5, 5)), ("map_k", "map_q"), "meV", "m"),
+        }
+        labels = {"potential": potential, "family": f"fcc/{potential}/s", "kind": "metal"}
+        groups[name] = (
+            variables,
+            {
+                "name": name,
+                "labels": labels,
+                "ticks": [0.0, 4.0, 4.1, 8.0],
+                "tick_names": ["a", "b", "c", "d"],
+                "bands": 2,
+                "is_polar": potential == "dft",
+            },
+        )
+    return groups
+
+
 def build(folder, found):
     paths = {}
     for name, record in found.items():
         paths[name] = str(folder / f"{name}.json")
         write_record(paths[name], record)
-    maps = {
+    rebuilt = {
         name: Variable(np.random.default_rng(0).uniform(size=(8, 8)), ("k", "q"), "meV", name)
         for name in ("true", "autoencoder", "svd", "pca")
     }
@@ -160,9 +212,13 @@ def build(folder, found):
         "channel": {"final_band": 0, "initial_band": 1, "mode": 2},
         "errors": {"true": 0.0, "autoencoder": 0.2, "svd": 0.6, "pca": 0.3},
     }
-    write(folder / "examples.nc", "examples", {}, {}, {"si_4": (maps, attributes)})
+    write(folder / "examples.nc", "examples", {}, {}, {"si_4": (rebuilt, attributes)})
+    rebuilt["is_given"] = Variable(np.arange(8) % 2, ("q",), "1", "given")
+    write(folder / "refined.nc", "examples", {}, {}, {"si_4": (rebuilt, attributes)})
+    facts = provenance("dispersions") | {"wall_seconds": 1.0}
+    write(folder / "dispersions.nc", "dispersions", {}, facts, dispersion_groups())
     write_coverage_arrays(folder / "arrays.nc")
-    outputs = {f"{name}_figure": str(folder / "report" / f"{name}.png") for name in FIGURES}
+    outputs = {f"{name}_figure": str(folder / "report" / f"{name}.png") for name in stage.HEADINGS}
     outputs |= {
         n: str(folder / "report" / f)
         for n, f in (("index", "index.html"), ("metrics", "metrics.json"))
@@ -172,6 +228,8 @@ def build(folder, found):
         **paths,
         examples=str(folder / "examples.nc"),
         coverage_arrays=str(folder / "arrays.nc"),
+        dispersions=str(folder / "dispersions.nc"),
+        refined=str(folder / "refined.nc"),
         materials=real_materials(folder),
         **outputs,
         options=options,
@@ -195,6 +253,12 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert metrics["wall_time"]["firstprinciples"] == 4.0
     assert metrics["wall_time"]["report"] > 0
     assert metrics["wall_time"].keys() == metrics["code"].keys() == metrics["options"].keys()
+    assert metrics["machines"].keys() == metrics["code"].keys()
+    assert metrics["machines"]["lattice"] == MACHINE
+    assert metrics["machines"]["coupling"] == [MACHINE, OTHER]
+    assert metrics["machines"]["report"] == machine()
+    assert metrics["novelty"] == {"level": 0.95, "limit": 2.0, "test_beyond_limit": 0.5}
+    assert real["novelty"] == 3.0
     parts = {"core", "electrons", "phonons", "baselines", "model"}
     # no stages of a campaign
     parts |= {"threecentre", "espresso", "observables", "ablation", "audit", "cli", "bench", "api"}
@@ -208,10 +272,15 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert "numpy" in metrics["versions"]
 
 
+def test_the_rule_names_every_figure():
+    rule = (ROOT / "workflow/rules/tasks.smk").read_text()
+    assert set(re.findall(r"^        (\w+)_figure=report\(", rule, re.M)) == set(stage.HEADINGS)
+
+
 def test_the_page_stands_alone(tmp_path):
     html, _ = build(tmp_path, records())
     images = re.findall(r'src="([^"]*)"', html)
-    assert len(images) == len(FIGURES)
+    assert len(images) == len(stage.HEADINGS)
     assert all(source.startswith("data:image/png;base64,") for source in images)
     assert "http" not in re.sub(r"base64,[^\"]*", "", html)
     assert "A &lt;small&gt; campaign" in html
@@ -226,6 +295,57 @@ def test_coverage_is_told_in_words_and_numbers(tmp_path):
     assert "none of the real materials would be an outlier" in coverage.distribution_caption(record)
     record["first_principles"]["si_4"]["maps"]["score"] = 0.96
     assert "Si (si_4) would be an outlier" in coverage.distribution_caption(record)
+
+
+def test_machines_and_novelty_stand_on_the_page(tmp_path):
+    html, _ = build(tmp_path, records())
+    assert "A processor, 2 cores, 8 GiB, device cpu" in html
+    assert "A processor, 1 core, 8 GiB, device A GPU" in html
+    row = re.search(r"<td>coupling</td>(.*?)</tr>", html)[1]
+    assert "<td>1, 2</td>" in row
+    assert '<td class="n">1.50</td>' in html  # 3.0 over the limit
+    assert "Real materials beyond it: Si (si_4)." in html
+    assert "1 of 2 test materials are beyond it" in html
+
+
+def test_no_limit_is_said(tmp_path):
+    found = records()
+    found["latent"]["novelty"] |= {"limit": None, "families": 3, "test": []}
+    html, metrics = build(tmp_path, found)
+    assert "The 3 families of the validation split are too few" in html
+    assert metrics["novelty"] == {"level": 0.95, "limit": None, "test_beyond_limit": None}
+
+
+def test_the_funnel_ends_with_the_splits():
+    bars = figures.funnel_bars(records()["card"])
+    assert [(label, start, length) for label, start, length, _ in bars] == [
+        ("drawn", 0, 10),
+        ("rejected: imaginary modes", 8, 2),
+        ("accepted", 0, 8),
+        ("train", 0, 4),
+        ("validation", 4, 0),
+        ("test", 4, 4),
+    ]
+
+
+def test_what_is_hidden_is_not_drawn_and_the_best_other_method_is(tmp_path):
+    build(tmp_path, records())
+    figure = maps.refined_maps(read(tmp_path / "refined.nc", "examples"))
+    titles = [axes.get_title() for axes in figure.axes[:4]]
+    assert titles == ["as computed", "given: 4 q", "autoencoder: 0.20", "PCA, single maps: 0.30"]
+    given = np.ma.filled(figure.axes[1].images[0].get_array().astype(float), np.nan)
+    assert np.isnan(given[:, ::2]).all()
+    assert np.isfinite(given[:, 1::2]).all()
+
+
+def test_near_ticks_of_a_path_stand_below_each_other(tmp_path):
+    build(tmp_path, records())
+    arrays = read(tmp_path / "dispersions.nc", "dispersions")
+    figure = materials.along_paths(arrays)
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == ["a", "b", "\nc", "d"]
+    assert "first principles" in figure.axes[4].get_ylabel()  # synthetic ones stand above
+    assert "Polar ones (MgO (mgo_4))" in materials.path_caption(arrays)
 
 
 def test_missing_numbers_become_dashes(tmp_path):

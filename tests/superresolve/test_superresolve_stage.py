@@ -11,6 +11,7 @@ from material_blocks import make_block
 from ephforge.core.blocks import on_grid
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_points
+from ephforge.core.netcdf import read
 from ephforge.superresolve import methods, stage
 
 
@@ -18,6 +19,7 @@ def run(folder, monkeypatch, coarse=(1, 1, 1), codec=None):
     monkeypatch.setattr(stage, "load_codec", lambda path: codec or StandInCodec())
     options = {"coarse_q_mesh": list(coarse)}
     paths = write_inputs(folder, blocks(), real=("diamond", "rocksalt"))
+    paths["examples"] = str(folder / "examples.nc")
     stage.run(**paths, options=options, provenance=provenance("superresolve", options))
     return json.loads((folder / "metrics.json").read_text())
 
@@ -30,10 +32,27 @@ def test_every_method_has_an_error(tmp_path, monkeypatch):
         assert all(0 < error < 1 for error in row.values())
 
 
+def test_examples_hold_what_is_given_and_the_errors_of_the_rest(tmp_path, monkeypatch):
+    run(tmp_path, monkeypatch)
+    groups = read(tmp_path / "examples.nc", "examples").groups
+    assert set(groups) == {"diamond_2", "rocksalt_2", "000004", "000005"}
+    group = groups["rocksalt_2"]
+    maps = group.variables
+    assert set(maps) == {"true", "is_given", *methods.METHODS}
+    assert maps["is_given"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert np.allclose(maps["fourier"][:, 0], maps["true"][:, 0], rtol=1e-2)
+    hidden = np.linalg.norm(maps["fourier"][:, 1:] - maps["true"][:, 1:])
+    error = hidden / np.linalg.norm(maps["true"][:, 1:])
+    assert group.attributes["errors"]["fourier"] == pytest.approx(error)
+    assert group.attributes["errors"]["true"] == 0
+
+
 def test_what_does_not_apply_is_null_with_a_reason(tmp_path, monkeypatch):
     record = run(tmp_path, monkeypatch, codec=StandInCodec(modes=3))
     assert record["first_principles"]["diamond_2"]["autoencoder"] is None
     assert "too many modes" in record["reasons"]["diamond_2"]["autoencoder"]
+    maps = read(tmp_path / "examples.nc", "examples").groups["diamond_2"].variables
+    assert "autoencoder" not in maps
 
 
 def test_only_hidden_points_count():

@@ -69,6 +69,7 @@ rule superresolve:
         materials=REAL_MATERIALS,
     output:
         metrics="results/superresolve/metrics.json",
+        examples="results/superresolve/examples.nc",
     log:
         "logs/superresolve.log",
     benchmark:
@@ -142,6 +143,39 @@ rule coverage:
         "../run_stage.py"
 
 
+rule dispersions:
+    """Bands, phonons and |g| of a few synthetic and real materials along a path."""
+    input:
+        dataset=rules.dataset.output.dataset,
+        lattice=expand(rules.lattice.output.shard, shard=SHARDS),
+        models=expand(
+            rules.firstprinciples.input.model,
+            material=[
+                name
+                for name in config["dispersions"]["materials"]
+                if name in config["firstprinciples"]["materials"]
+            ],
+        ),
+    output:
+        arrays="results/dispersions/arrays.nc",
+    log:
+        "logs/dispersions.log",
+    benchmark:
+        "benchmarks/dispersions.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda _, attempt: 4_000 * attempt,
+        runtime=lambda _, attempt: 30 * attempt,
+    params:
+        call="ephforge.dispersions.stage:run",
+        seed=config["campaign"]["seed"],
+        coupling=config["coupling"],
+        options=config["dispersions"],
+        code=lambda _: code_version("dispersions"),
+    script:
+        "../run_stage.py"
+
+
 rule report:
     """One page with every table and figure, and the same numbers in metrics.json."""
     input:
@@ -153,7 +187,9 @@ rule report:
         latent=rules.latent.output.metrics,
         coverage=rules.coverage.output.metrics,
         coverage_arrays=rules.coverage.output.arrays,
+        dispersions=rules.dispersions.output.arrays,
         examples=rules.compress.output.examples,
+        refined=rules.superresolve.output.examples,
         materials=REAL_MATERIALS,
     output:
         index=report(
@@ -187,6 +223,11 @@ rule report:
             caption="../captions/superresolve.rst",
             category="Tasks",
         ),
+        refined_figure=report(
+            "results/report/refined.png",
+            caption="../captions/refined.rst",
+            category="Tasks",
+        ),
         classify_figure=report(
             "results/report/classify.png",
             caption="../captions/classify.rst",
@@ -196,6 +237,16 @@ rule report:
             "results/report/latent.png",
             caption="../captions/latent.rst",
             category="Tasks",
+        ),
+        novelty_figure=report(
+            "results/report/novelty.png",
+            caption="../captions/novelty.rst",
+            category="Tasks",
+        ),
+        dispersions_figure=report(
+            "results/report/dispersions.png",
+            caption="../captions/dispersions.rst",
+            category="Data",
         ),
         coverage_figure=report(
             "results/report/coverage.png",

@@ -13,7 +13,7 @@ from ephforge.compress.bounds import error_bounded
 from ephforge.compress.comparison import best_classical, geometric_means
 from ephforge.compress.methods import METHODS, Trial, try_all
 from ephforge.compress.physics import physics
-from ephforge.core.blocks import Block, on_grid
+from ephforge.core.blocks import Block, on_grid, strongest_channel
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_materials, read_splits
@@ -121,8 +121,7 @@ def _bits(budgets: list[float], trials: dict[str, Trial]) -> dict:
 def _example(block: Block, trials: dict[str, Trial], i: int, budget: float) -> tuple[dict, dict]:
     """The strongest channel of a material: the true map and what each method makes of it."""
     grid = on_grid(block)
-    strength_mnv = np.linalg.norm(grid, axis=(3, 4))
-    m, n, v = np.unravel_index(int(np.argmax(strength_mnv)), strength_mnv.shape)
+    m, n, v = strongest_channel(block)
     maps = {"true": grid[m, n, v]}
     maps |= {name: trial.codes[i].g[m, n, v] for name, trial in trials.items() if trial.codes}
     variables = {
@@ -130,7 +129,7 @@ def _example(block: Block, trials: dict[str, Trial], i: int, budget: float) -> t
         for name, map_kq in maps.items()
     }
     errors = {name: relative_error(map_kq, maps["true"]) for name, map_kq in maps.items()}
-    channel = {"final_band": int(m), "initial_band": int(n), "mode": int(v)}
+    channel = {"final_band": m, "initial_band": n, "mode": v}
     return variables, {
         "name": block.name,
         "labels": block.labels,

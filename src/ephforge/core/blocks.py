@@ -46,6 +46,13 @@ def on_grid(block: Block) -> Float[np.ndarray, "m n v k q"]:
     return block.g_grid if block.g_grid is not None else block.g[..., block.orbits.orbit_kq]
 
 
+def strongest_channel(block: Block) -> tuple[int, int, int]:
+    """Final band, initial band and mode with the largest norm of |g| over all pairs."""
+    strength_mnv = np.linalg.norm(on_grid(block), axis=(3, 4))
+    m, n, v = np.unravel_index(int(np.argmax(strength_mnv)), strength_mnv.shape)
+    return int(m), int(n), int(v)
+
+
 def block_variables(block: Block) -> tuple[dict[str, Variable], dict]:
     """Arrays and attributes of a block as they stand in a file."""
     channels = ("final_band", "initial_band", "mode")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ephforge.core.errors import EphforgeError
 
 VARIABLE = "EPHFORGE_DEVICE"
+_SETTLED: list[str] = []  # kind of the device, once JAX was started
 
 # one of them tells that the user decides on the memory of the GPU
 _MEMORY = (
@@ -97,7 +98,13 @@ def settle() -> str:
         raise _refusal(wanted, str(error) or "no GPU can be seen") from error
     if wanted.device == Device.GPU and found == "cpu":
         raise _refusal(wanted, _why_no_gpu(jax))
+    _SETTLED[:] = [jax.devices()[0].device_kind]
     return found
+
+
+def settled() -> str:
+    """Kind of the device that this process computes on, as "NVIDIA H100 80GB HBM3" or "cpu"."""
+    return _SETTLED[0] if _SETTLED else "cpu"
 
 
 def _why_no_gpu(jax) -> str:

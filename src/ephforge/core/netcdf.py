@@ -21,6 +21,7 @@ import numpy as np
 from ephforge.core import trailer
 from ephforge.core.checksum import FORMAT_VERSION, Checksum, feed
 from ephforge.core.errors import EphforgeError
+from ephforge.core.machine import machine
 from ephforge.core.publish import put_in_place, temporary_of
 from ephforge.core.variables import Variable, plain, set_attributes, store
 
@@ -230,6 +231,7 @@ def seal(file: netCDF4.Dataset, kind: str, checksum: Checksum) -> None:
             "kind": kind,
             "format_version": FORMAT_VERSION,
             "versions": json.dumps(versions()),
+            "machine": json.dumps(machine()),
             "conventions": "CONVENTIONS.md: eV, angstrom, dalton; |g| in meV; e^{ik.R}",
         }
     )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ephforge.core.errors import EphforgeError
+from ephforge.core.machine import machine
 from ephforge.core.netcdf import versions
 from ephforge.core.publish import put_in_place, temporary_of
 
@@ -11,9 +12,10 @@ from ephforge.core.publish import put_in_place, temporary_of
 def write_record(path: str | Path, values: dict) -> None:
     """Write a dict of plain values under a temporary name and rename it.
 
-    Package versions go in as "versions", as they do into every NetCDF file.
+    Package versions go in as "versions", hardware as "machine", as they do into every NetCDF
+    file.
     """
-    values = values | {"versions": versions()}
+    values = values | {"versions": versions(), "machine": machine()}
     write_text(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
 
 

@@ -48,7 +48,7 @@ UNBUILT = "no three-centre electrons"
 _LARGEST_SLICE = 2**28  # bytes
 _LONGEST_SLICE = 64
 
-_CARRIED = ("options", "code", "wall_seconds", "seconds")
+_CARRIED = ("options", "code", "wall_seconds", "seconds", "machine")
 _LABELS = ("prototype", "potential", "basis", "family")
 _LATTICE = (
     "prototype",

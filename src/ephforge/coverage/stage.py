@@ -10,10 +10,11 @@ from ephforge.core.netcdf import Variable, read, write
 from ephforge.core.realspace import read_model
 from ephforge.core.records import write_record
 from ephforge.core.rng import generator
+from ephforge.coupling.again import models_again
 from ephforge.coverage.collect import Described, from_blocks, from_models
 from ephforge.coverage.distance import cloud_of
 from ephforge.coverage.gaps import gap
-from ephforge.coverage.sample import choose, models_again
+from ephforge.coverage.sample import choose
 from ephforge.coverage.spectra import CURVES, FLOOR, Spectra
 from ephforge.coverage.table import (
     LEVELS,

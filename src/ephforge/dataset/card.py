@@ -93,13 +93,17 @@ def _quantiles(values: list) -> list[float] | None:
 
 def earlier(shards: list[dict]) -> dict[str, dict]:
     """Of the two stages before: wall time, summed over shards that may run side by side, and
-    the distinct options, code and versions that made the shards (one of each unless mixed).
+    the distinct options, code and machines that made the shards (one of each unless mixed);
+    shards of earlier versions say nothing of machines.
     """
     return {
         stage: {
             "wall_seconds": sum(found[f"{prefix}wall_seconds"] for found in shards),
             "options": _distinct([found[f"{prefix}options"] for found in shards]),
             "code": _distinct([found[f"{prefix}code"] for found in shards]),
+            "machine": _distinct(
+                [found[f"{prefix}machine"] for found in shards if f"{prefix}machine" in found]
+            ),
         }
         for stage, prefix in (("lattice", "lattice_"), ("coupling", ""))
     }

@@ -9,14 +9,17 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from ephforge.core.errors import EphforgeError
+from ephforge.espresso.pace import pace
 
 log = logging.getLogger(__name__)
 
 DONE = "JOB DONE."
 EPW_DONE = "Total program execution"
+_EVERY = 300.0  # seconds between lines of the log that say how far a program is
 # hangs for ever if it is launched as several processes that are not told to be pools of their own
 ALONE = "epw.x"
 
@@ -36,10 +39,7 @@ def run_code(program: str, folder: Path, step: str, launcher: str) -> Path:
     (folder / "CRASH").unlink(missing_ok=True)
     log.info("%s: %s", folder, " ".join(command))
     try:
-        with output.open("w") as stream:
-            status = subprocess.run(
-                command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment
-            ).returncode
+        status = _watched(command, folder, output, environment)
     except FileNotFoundError:
         raise EphforgeError(
             f"{command[0]}: no such program; install Quantum ESPRESSO with EPW "
@@ -49,6 +49,27 @@ def run_code(program: str, folder: Path, step: str, launcher: str) -> Path:
     if status or (DONE not in text and EPW_DONE not in text):
         raise EphforgeError(f"{step}: {program} stopped ({_reason(folder, text)}); see {output}")
     return output
+
+
+def _watched(command: list[str], folder: Path, output: Path, environment: dict[str, str]) -> int:
+    """Exit status; while the program runs, the log says now and then how far it is."""
+    start = time.monotonic()
+    with (
+        output.open("w") as stream,
+        subprocess.Popen(
+            command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment
+        ) as process,
+    ):
+        try:
+            while True:
+                try:
+                    return process.wait(_EVERY)
+                except subprocess.TimeoutExpired:
+                    text = output.read_text(errors="replace")
+                    log.info("%s: %s", output.name, pace(text, time.monotonic() - start))
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _reason(folder: Path, text: str) -> str:

@@ -14,6 +14,9 @@ from ephforge.core.errors import EphforgeError
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import SPLITS, read_materials, read_splits
 from ephforge.model.storage import load_codec
+from ephforge.trust.calibration import LEVEL
+from ephforge.trust.cloud import fit_cloud, novelty
+from ephforge.trust.conformal import quantile, scores
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +24,7 @@ log = logging.getLogger(__name__)
 def run(
     dataset: str, autoencoder: str, materials, metrics: str, options: dict, provenance: dict
 ) -> None:
-    """Write plane coordinates of all materials and the nearest synthetic ones of real materials.
+    """Write plane coordinates, nearest synthetic neighbours and novelty of real materials.
 
     Features are standardised, and the plane fixed, on the training split.  Distances are
     Euclidean over standardised features; relative ones are over the median distance from a
@@ -54,6 +57,7 @@ def run(
         "points": points,
         "typical_distance": typical,
         "neighbours": neighbours,
+        "novelty": _novelty(known, [block for block in real if block.name in codes], codes),
         "reasons": reasons,
         "wall_seconds": time.perf_counter() - start,
     }
@@ -81,6 +85,36 @@ def _point(block: Block, split: str, plane: PCA, scaled: dict[str, np.ndarray]) 
         "split": split,
         "x": float(xy[0]),
         "y": float(xy[1]),
+    }
+
+
+def _novelty(
+    known: list[tuple[Block, str]], real: list[Block], codes: dict[str, np.ndarray]
+) -> dict:
+    """How far materials lie from the training split, and the limit that held-out families set.
+
+    The limit is the conformal quantile over the validation split, whose families were not trained
+    on; None where they are too few to set one.  The test split tells whether it holds.
+    """
+    train = [block for block, split in known if split == "train"]
+    cloud = fit_cloud(
+        np.array([codes[block.name] for block in train]),
+        [block.name for block in train],
+        [block.labels["family"] for block in train],
+    )
+    held_out = {
+        part: [(block, novelty(cloud, codes[block.name])) for block, of in known if of == part]
+        for part in ("validation", "test")
+    }
+    validated = held_out["validation"]
+    known_scores = scores([s for _, s in validated], [b.labels["family"] for b, _ in validated])
+    limit = quantile(known_scores, LEVEL)
+    return {
+        "level": LEVEL,
+        "limit": limit if np.isfinite(limit) else None,
+        "families": len({block.labels["family"] for block, _ in validated}),
+        **{part: [score for _, score in found] for part, found in held_out.items()},
+        "first_principles": {b.name: novelty(cloud, codes[b.name]) for b in real},
     }
 
 

@@ -2,6 +2,7 @@
 
 from ephforge.report.figures import LEAST_ERROR
 from ephforge.report.metrics import best_classical
+from ephforge.report.style import name
 
 _LINEAR_PART = (
     "Its linear part alone, without the convolutions, is drawn to show what these add; it is not "
@@ -62,7 +63,7 @@ def compression(compress: dict) -> str:
 
 
 def maps() -> str:
-    """Caption of `figures.example_maps`."""
+    """Caption of `maps.compressed_maps`."""
     return (
         "The strongest channel of each material over all k and q of the meshes, as computed and as "
         "rebuilt at one budget; the number is the relative error of this channel alone. Colour "
@@ -87,6 +88,17 @@ def super_resolution(refine: dict) -> str:
         "Interpolations act on a power of |g| chosen on validation materials "
         f"({powers}) and are made symmetric; the regression learns from the training split."
         + (" Midway between two points per axis the three interpolations agree." if same else "")
+    )
+
+
+def refined_maps(refine: dict) -> str:
+    """Caption of `maps.refined_maps`."""
+    mesh = " x ".join(map(str, refine["coarse_q_mesh"]))
+    return (
+        "The strongest channel of each material over all k and q: as computed, at the q of the "
+        f"{mesh} mesh that are given, and as refined by the autoencoder and by the best other "
+        "method; the number is the relative error of this channel at the other q. Colour scales "
+        "are shared within a row."
     )
 
 
@@ -119,6 +131,31 @@ def latent(record: dict) -> str:
     return (
         "Each point is a material, described by the mean and spread over the mesh of the encoder's "
         f"features. {_NEVER_SEEN}{distance}"
+    )
+
+
+def novelty(record: dict) -> str:
+    """Caption of `figures.novelty`: the limit, whether it holds, who lies beyond it."""
+    found = record["novelty"]
+    words = (
+        "Mean distance of a material's features to those of its five nearest training materials, "
+        "in components of unit variance. Lines are real materials, marks synthetic ones of "
+        "held-out families with their median."
+    )
+    limit = found["limit"]
+    if limit is None:
+        return (
+            f"{words} The {found['families']} families of the validation split are too few for a "
+            f"limit that {100 * found['level']:g} % of new families stay within."
+        )
+    beyond = [name(m) for m, score in found["first_principles"].items() if score > limit]
+    held = sum(score > limit for score in found["test"])
+    return (
+        f"{words} The limit {limit:.2f} is that which {100 * found['level']:g} % of new families "
+        f"stay within, by the {found['families']} families of the validation split (conformal "
+        f"prediction, each family with the same weight); {held} of {len(found['test'])} test "
+        "materials are beyond it. "
+        f"Real materials beyond it: {', '.join(beyond) or 'none'}."
     )
 
 

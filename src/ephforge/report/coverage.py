@@ -5,12 +5,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ephforge.core.netcdf import Contents
-from ephforge.report.style import name
+from ephforge.report.style import IN_RANGE, OUT_OF_RANGE, name
 
 COLUMNS = 5
 BINS = 30
 OUTLIER = 0.95  # score beyond which a material is said to lie outside
-IN_RANGE, OUT_OF_RANGE = "#0072B2", "#D55E00"
 _SYNTHETIC = "#bdbdbd"
 # structure of a real material -> colour of its line
 _STRUCTURES = {
@@ -147,6 +146,7 @@ def rows(record: dict) -> list[dict]:
     """Rows of the table: scores, neighbours, and what lies outside, in words."""
     return [
         {
+            "key": material,
             "material": name(material),
             "maps": found["maps"]["score"],
             "models": found.get("models", {}).get("score"),
@@ -204,6 +204,8 @@ def _histogram(axes, values, table: dict, is_log: bool) -> None:
     if is_log:
         few = edges[-1] / edges[0] < 100
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-        axes.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if few and f"{x:e}"[0] in "25" else "")
+        axes.xaxis.set_minor_formatter(
+            lambda x, _: f"{x:g}" if few and f"{x:e}"[0] in "125" else ""
+        )
     axes.tick_params(axis="x", which="both", labelsize=7)
     axes.grid(visible=False)

@@ -6,21 +6,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ephforge.core.netcdf import Contents
-from ephforge.report.metrics import OWN
-from ephforge.report.style import COLOURS, MARKERS, name, points_of
+from ephforge.report.style import COLOURS, IN_RANGE, MARKERS, OUT_OF_RANGE, name, points_of
 
 LEAST_ERROR = 5e-3  # smaller errors are drawn at the lower edge of the compression panels
-MOST_SYNTHETIC = 2
 
 
 def campaign(card: dict) -> Figure:
-    """Accepted of drawn materials for each prototype and potential; shade: their share."""
+    """The funnel from drawn to accepted; below, accepted of drawn for prototype and potential."""
     pairs = {tuple(pair.split("/")): found for pair, found in card["pairs"].items()}
     rows = sorted({prototype for prototype, _ in pairs})
     columns = sorted({potential for _, potential in pairs})
+    funnel = funnel_bars(card)
+    heights = 0.5 + 0.22 * len(funnel), 1.3 + 0.23 * len(rows)
+    width = max(6.4, 2.2 + 0.62 * len(columns))
+    figure, (top, axes) = plt.subplots(
+        2, 1, figsize=(width, 0.5 + sum(heights)), gridspec_kw={"height_ratios": heights}
+    )
+    _funnel(top, funnel)
     share = np.full((len(rows), len(columns)), np.nan)
-    figure, axes = plt.subplots(figsize=(2.2 + 0.62 * len(columns), 1.6 + 0.23 * len(rows)))
     for (prototype, potential), found in pairs.items():
         y, x = rows.index(prototype), columns.index(potential)
         share[y, x] = found["accepted"] / found["drawn"]
@@ -33,6 +36,30 @@ def campaign(card: dict) -> Figure:
     axes.set(xlabel="interatomic potential", ylabel="prototype")
     axes.grid(visible=False)
     return figure
+
+
+def funnel_bars(card: dict) -> list[tuple[str, int, int, str]]:
+    """Label, where the bar starts, its length, colour: each loss hangs at the end of the rest."""
+    left, bars = card["drawn"], [("drawn", 0, card["drawn"], "#bdbdbd")]
+    for reason, count in sorted(card["rejected"].items(), key=lambda item: -item[1]):
+        left -= count
+        bars.append((f"rejected: {reason}", left, count, "#D55E00"))
+    bars.append(("accepted", 0, card["accepted"], "#0072B2"))
+    start = 0
+    for split, found in card["splits"].items():
+        bars.append((split, start, found["materials"], "#56B4E9"))
+        start += found["materials"]
+    return bars
+
+
+def _funnel(axes, bars: list[tuple[str, int, int, str]]) -> None:
+    for y, (_, start, length, colour) in enumerate(bars):
+        axes.barh(y, length, 0.72, left=start, color=colour)
+        axes.text(start + length, y, f" {length}", va="center", fontsize=7.5)
+    axes.set_yticks(range(len(bars)), [bar[0] for bar in bars], fontsize=8)
+    axes.set(xlabel="materials", xlim=(0, 1.08 * bars[0][2]))
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
 
 
 def learning_curve(history: dict) -> Figure:
@@ -70,40 +97,14 @@ def compression(compress: dict) -> Figure:
             if any(e is not None for e in errors):
                 _line(axes, [float(b) for b in budgets], errors, method)
         axes.set(xscale="log", yscale="log", ylim=(0.9 * LEAST_ERROR, None))
+        axes.set_xticks([float(b) for b in budgets], [f"{100 * float(b):g} %" for b in budgets])
+        axes.tick_params(axis="x", which="major", labelsize=7, rotation=45)
+        axes.xaxis.set_minor_locator(plt.NullLocator())
         axes.set_title(name(material) if material != "synthetic_test" else "synthetic test, mean")
         _plain_percent(axes)
     figure.supxlabel("stored bits / (32 x numbers in the full grid)", fontsize=9)
     figure.supylabel(r"$\|g_{\rm rebuilt}-g\|\,/\,\|g\|$", fontsize=9)
     _shared_legend(figure, grid, columns=min(3, grid.shape[1]))
-    return figure
-
-
-def example_maps(examples: Contents) -> Figure:
-    """One channel of some materials: true, and rebuilt by three methods."""
-    groups = _chosen(list(examples.groups.values()))
-    figure, grid = plt.subplots(
-        len(groups), 4, figsize=(8.6, 1.95 * len(groups) + 0.4), squeeze=False
-    )
-    for row, group in zip(grid, groups, strict=True):
-        errors = {m: e for m, e in group.attributes["errors"].items() if m != "true"}
-        classical = {m: e for m, e in errors.items() if m not in (*OWN, "svd")}
-        shown = ["true", "autoencoder", "svd", min(classical, key=classical.get)]
-        top = np.quantile(group.variables["true"], 0.998) or 1.0
-        for axes, method in zip(row, shown, strict=True):
-            if method not in group.variables:
-                axes.axis("off")
-                continue
-            image = axes.imshow(
-                group.variables[method], vmin=0, vmax=top, cmap="cividis", origin="lower"
-            )
-            title = "as computed" if method == "true" else f"{name(method)}: {errors[method]:.2f}"
-            axes.set_title(title, fontweight="normal", fontsize=8)
-            axes.grid(visible=False)
-            axes.tick_params(labelsize=7)
-        row[0].set_ylabel(f"{_channel_label(group)}\nk number", fontsize=7.5)
-        figure.colorbar(image, ax=list(row), label="|g| (meV)", pad=0.01, shrink=0.85)
-    for axes in grid[-1]:
-        axes.set_xlabel("q number", fontsize=8)
     return figure
 
 
@@ -185,6 +186,36 @@ def latent_plane(latent: dict) -> Figure:
     return figure
 
 
+def novelty(latent: dict) -> Figure:
+    """Distance of each real material from the training materials, and what held-out ones have."""
+    found = latent["novelty"]
+    real = dict(sorted(found["first_principles"].items(), key=lambda item: item[1]))
+    # families that training never saw
+    groups = {part: found[part] for part in ("validation", "test") if found[part]}
+    figure, axes = plt.subplots(figsize=(7.2, 1.3 + 0.22 * (len(real) + 2 * len(groups))))
+    for y, scores in enumerate(groups.values()):
+        axes.plot(scores, np.full(len(scores), 2 * y), "|", color="#888888", ms=9, alpha=0.6)
+        axes.plot(np.median(scores), 2 * y, "o", color="black", ms=4)
+    below = 2 * len(groups)
+    limit = found["limit"]
+    for y, score in enumerate(real.values()):
+        beyond = limit is not None and score > limit
+        colour = OUT_OF_RANGE if beyond else IN_RANGE
+        axes.plot([0, score], [below + y] * 2, "-", color=colour, lw=1, alpha=0.5)
+        axes.plot(score, below + y, "o", color=colour)
+    if limit is not None:
+        axes.axvline(limit, color="black", ls="--", lw=1)
+        text = f" {100 * found['level']:g} % limit"
+        axes.text(limit, -1.4, text, fontsize=8, va="center")
+    labels = [f"synthetic {part}, families held out" for part in groups] + [name(m) for m in real]
+    places = [2 * y for y in range(len(groups))] + [below + y for y in range(len(real))]
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.set(xlabel="mean distance to the five nearest training materials", xlim=(0, None))
+    axes.set_ylim(below + len(real) - 0.3, -2.1)
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
 def _step(column: str) -> str | None:
     """The step of codes in the name of a column of the learning curve."""
     found = re.fullmatch(r"validation_(\d\S*)", column)
@@ -247,25 +278,3 @@ def _plain_percent(axes) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
     axes.tick_params(axis="y", which="minor", labelsize=7)
-
-
-def _chosen(groups: list[Contents]) -> list[Contents]:
-    """The last of the models of each real compound, then some synthetic materials."""
-    by_name = sorted(groups, key=lambda group: group.attributes["name"])
-    real = {
-        g.attributes["name"].split("_")[0]: g
-        for g in by_name
-        if g.attributes["labels"]["potential"] == "dft"
-    }
-    synthetic = [g for g in by_name if g.attributes["labels"]["potential"] != "dft"]
-    return [*real.values(), *synthetic[:MOST_SYNTHETIC]]
-
-
-def _channel_label(group: Contents) -> str:
-    """Material and channel of an example, bands and modes counted from one."""
-    found, channel = group.attributes, group.attributes["channel"]
-    material = name(found["name"])
-    if found["labels"]["potential"] != "dft":
-        material = f"synthetic {found['name']}\n{found['labels']['family'].replace('_', ' ')}"
-    bands = f"m={channel['final_band'] + 1}, n={channel['initial_band'] + 1}"
-    return f"{material}\n{bands}, mode {channel['mode'] + 1}"

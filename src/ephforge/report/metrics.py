@@ -3,7 +3,10 @@
 from typing import Any
 
 # with a record of their own
-STAGES = ("dataset", "train", "compress", "classify", "superresolve", "latent", "coverage")
+STAGES = (
+    *("dataset", "train", "compress", "classify", "superresolve", "latent", "coverage"),
+    "dispersions",
+)
 COMPRESSION = (
     "best_classical", "geometric_mean", "bits", "decoder_bytes", "error_bounded", "physics",
 )  # fmt: skip
@@ -16,7 +19,8 @@ def assemble(
     """One record from those of the stages.
 
     Args:
-      records: "card", "history", "compress", "classify", "superresolve", "latent", "coverage".
+      records: "card", "history", "compress", "classify", "superresolve", "latent", "coverage",
+        and the attributes of the file of stage dispersions.
       materials: attributes of the files of stage firstprinciples.
       options: section `report`.
 
@@ -25,9 +29,11 @@ def assemble(
       classify; `compression` (the best classical method and the ratio to it, bits, error-bounded
       codes, physics of rebuilt maps, of real materials); `coverage` (shares of real values and
       curves that the synthetic materials cover);
+      `novelty` (limit and share of test materials beyond it; scores of real ones stand with them);
       `materials`, `matrices`, `splits`, `seed` of the campaign; by stage `wall_time`
-      (seconds, summed over shards and materials), `code` and `options`, of all stages but this
-      one's `wall_time`.  Shards made with several codes or options have them as a list.
+      (seconds, summed over shards and materials), `machines`, `code` and `options`, of all stages
+      but this one's `wall_time` and `machines`.  Shards made with several codes, options or
+      machines have them as a list.
     """
     card, compress = records["card"], records["compress"]
     refine, classify = records["superresolve"], records["classify"]
@@ -48,6 +54,7 @@ def assemble(
                 "classify": classify["first_principles"][name],
                 "neighbours": records["latent"]["neighbours"].get(name),
                 "coverage": records["coverage"]["first_principles"].get(name),
+                "novelty": records["latent"]["novelty"]["first_principles"].get(name),
             }
             for name in compress["first_principles"]
         },
@@ -58,6 +65,7 @@ def assemble(
             },
             "curves": records["coverage"]["curves"],
         },
+        "novelty": _novelty(records["latent"]["novelty"]),
         "compression": {key: compress[key] for key in COMPRESSION},
         "materials": {
             key: card[key]
@@ -68,6 +76,7 @@ def assemble(
         "reasons": {"compress": compress["reasons"], "superresolve": refine["reasons"]},
         "seed": card["seed"],
         "wall_time": {s: facts["wall_seconds"] for s, facts in stages.items()},
+        "machines": {s: facts["machine"] for s, facts in stages.items()},
         "code": {s: facts["code"] for s, facts in stages.items()} | {"report": provenance["code"]},
         "options": {s: facts["options"] for s, facts in stages.items()} | {"report": options},
     }
@@ -80,17 +89,25 @@ def _stages(records: dict[str, dict], materials: list[dict]) -> dict[str, dict]:
         "wall_seconds": sum(found["wall_seconds"] for found in materials),
         "options": [found["options"] for found in materials],
         "code": [found["code"] for found in materials],
+        "machine": [found["machine"] for found in materials],
     }
     several = {**card["earlier"], "firstprinciples": real}
     stages = {
-        stage: facts | {key: _one_or_all(facts[key]) for key in ("options", "code")}
+        stage: facts | {key: _one_or_all(facts[key]) for key in ("options", "code", "machine")}
         for stage, facts in several.items()
     }
     named = {"dataset": card, "train": records["history"], **records}
     return stages | {
-        stage: _provenance(named[stage]) | {"wall_seconds": named[stage]["wall_seconds"]}
+        stage: _provenance(named[stage])
+        | {key: named[stage][key] for key in ("wall_seconds", "machine")}
         for stage in STAGES
     }
+
+
+def _novelty(found: dict) -> dict:
+    limit, test = found["limit"], found["test"]
+    beyond = sum(score > limit for score in test) / len(test) if test and limit else None
+    return {"level": found["level"], "limit": limit, "test_beyond_limit": beyond}
 
 
 def _one_or_all(values: list) -> Any:

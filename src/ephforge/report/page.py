@@ -45,6 +45,8 @@ def render(
         classify=records["classify"],
         neighbours=records["latent"]["neighbours"],
         coverage=coverage_rows(records["coverage"]),
+        novelty=records["latent"]["novelty"],
+        machines=machines(metrics["machines"]),
         methods={name(key): text for key, text in compress["methods"].items()},
         figures=[(heading, text, _embedded(path)) for heading, text, path in figures],
         material=name,
@@ -135,6 +137,26 @@ def refinement(refine: dict) -> list[dict]:
             }
         )
     return rows
+
+
+def machines(found: dict) -> dict:
+    """`of`: stage -> numbers of its machines, from 1; `words`: of each machine, in that order."""
+    every: list[str] = []
+    numbers = {}
+    for stage, one_or_all in found.items():
+        words = [
+            _machine(m) for m in ([one_or_all] if isinstance(one_or_all, dict) else one_or_all)
+        ]
+        every += [text for text in words if text not in every]
+        numbers[stage] = ", ".join(str(every.index(text) + 1) for text in words)
+    return {"of": numbers, "words": every}
+
+
+def _machine(found: dict) -> str:
+    return (
+        f"{found['cpu']}, {found['cores']} core{'s' * (found['cores'] > 1)}, "
+        f"{found['memory_gib']:g} GiB, device {found['device']}"
+    )
 
 
 def _winner(ours: float | None, other: float | None) -> str:

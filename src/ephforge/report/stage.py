@@ -5,15 +5,33 @@ import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
-from ephforge.core.netcdf import read, versions
+from ephforge.core.machine import machine
+from ephforge.core.netcdf import Contents, read, versions
 from ephforge.core.records import read_record, write_record
-from ephforge.report import captions, figures
+from ephforge.report import captions, figures, maps
 from ephforge.report import coverage as cover
+from ephforge.report.materials import along_paths, path_caption
 from ephforge.report.metrics import assemble
 from ephforge.report.page import render
 
 log = logging.getLogger(__name__)
+
+HEADINGS = {
+    "campaign": "The campaign",
+    "dispersions": "Example materials",
+    "learning": "Learning curve",
+    "compress": "Compression",
+    "examples": "Maps, true and rebuilt",
+    "superresolve": "Refinement in q",
+    "refined": "Maps, true and refined",
+    "classify": "Telling structures apart",
+    "latent": "Real among synthetic materials",
+    "novelty": "How new are the real materials?",
+    "coverage": "Do the synthetic materials cover the real ones?",
+    "spectra": "Decay, sparsity and rank of g(Re,Rp)",
+}
 
 
 def run(
@@ -25,21 +43,15 @@ def run(
     latent: str,
     coverage: str,
     coverage_arrays: str,
+    dispersions: str,
     examples: str,
+    refined: str,
     materials,
     index: str,
     metrics: str,
-    campaign_figure: str,
-    learning_figure: str,
-    compress_figure: str,
-    examples_figure: str,
-    superresolve_figure: str,
-    classify_figure: str,
-    latent_figure: str,
-    coverage_figure: str,
-    spectra_figure: str,
     options: dict,
     provenance: dict,
+    **figure_files: str,
 ) -> None:
     """Write results/report: index.html, metrics.json and one PNG file per figure.
 
@@ -47,13 +59,15 @@ def run(
       card, history, compress, classify, superresolve, latent, coverage: JSON records of the
         stages.
       coverage_arrays: NetCDF file of descriptors and curves.
-      examples: NetCDF file of maps, true and rebuilt.
+      dispersions: NetCDF file of bands, phonons and |g| along paths.
+      examples, refined: NetCDF files of maps, true and rebuilt, true and refined.
       materials: files of stage firstprinciples, one or many; their wall time and provenance.
-      index, metrics, *_figure: files to write.
+      index, metrics: files to write.
       options: section `report` of the configuration.
+      figure_files: PNG files to write, NAME_figure for every name of `HEADINGS`.
     """
     start = time.perf_counter()
-    paths = {
+    records = {
         "card": card,
         "history": history,
         "compress": compress,
@@ -62,74 +76,52 @@ def run(
         "latent": latent,
         "coverage": coverage,
     }
-    records = {name: read_record(path) for name, path in paths.items()}
-    covered = read(coverage_arrays, "coverage")
-    drawn = [
-        (
-            "Compression",
-            captions.compression(records["compress"]),
-            figures.compression(records["compress"]),
-            compress_figure,
-        ),
-        (
-            "Maps, true and rebuilt",
-            captions.maps(),
-            figures.example_maps(read(examples, "examples")),
-            examples_figure,
-        ),
-        (
-            "Refinement in q",
-            captions.super_resolution(records["superresolve"]),
-            figures.super_resolution(records["superresolve"]),
-            superresolve_figure,
-        ),
-        (
-            "Telling structures apart",
-            captions.classification(records["classify"]),
-            figures.classification(records["classify"]),
-            classify_figure,
-        ),
-        (
-            "Real among synthetic materials",
-            captions.latent(records["latent"]),
-            figures.latent_plane(records["latent"]),
-            latent_figure,
-        ),
-        (
-            "Do the synthetic materials cover the real ones?",
-            cover.distribution_caption(records["coverage"]),
-            cover.distributions(records["coverage"], covered),
-            coverage_figure,
-        ),
-        (
-            "Decay, sparsity and rank of g(Re,Rp)",
-            cover.spectra_caption(records["coverage"]),
-            cover.spectra(records["coverage"], covered),
-            spectra_figure,
-        ),
-        (
-            "Learning curve",
-            captions.learning(records["history"]),
-            figures.learning_curve(records["history"]),
-            learning_figure,
-        ),
-        (
-            "The campaign",
-            captions.campaign(records["card"]),
-            figures.campaign(records["card"]),
-            campaign_figure,
-        ),
-    ]
-    for _, _, figure, path in drawn:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    records = {name: read_record(path) for name, path in records.items()}
+    arrays = {
+        "coverage": read(coverage_arrays, "coverage"),
+        "dispersions": read(dispersions, "dispersions"),
+        "examples": read(examples, "examples"),
+        "refined": read(refined, "examples"),
+    }
+    shown = []
+    for name, (text, figure) in drawn(records, arrays).items():
+        path = Path(figure_files[f"{name}_figure"])
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
         plt.close(figure)
-    materials = [materials] if isinstance(materials, str) else list(materials)
-    attributes = [read(path, "firstprinciples").attributes for path in materials]
+        shown.append((HEADINGS[name], text, path))
+    files = [materials] if isinstance(materials, str) else list(materials)
+    attributes = [read(path, "firstprinciples").attributes for path in files]
+    records["dispersions"] = arrays["dispersions"].attributes
     numbers = assemble(records, attributes, options, provenance) | {"versions": versions()}
     numbers["wall_time"]["report"] = time.perf_counter() - start  # up to writing the page
-    shown = [(heading, text, Path(path)) for heading, text, _, path in drawn]
-    page = render(options["title"], numbers, records, shown)
-    Path(index).write_text(page)
+    numbers["machines"]["report"] = machine()
+    Path(index).write_text(render(options["title"], numbers, records, shown))
     write_record(metrics, {"provenance": provenance} | numbers)
     log.info("%s written", index)
+
+
+def drawn(records: dict[str, dict], arrays: dict[str, Contents]) -> dict[str, tuple[str, Figure]]:
+    """Caption and figure of every name of `HEADINGS`, in that order."""
+    card, history, latent = (records[name] for name in ("card", "history", "latent"))
+    compress, refine = records["compress"], records["superresolve"]
+    covered = records["coverage"], arrays["coverage"]
+    paths = arrays["dispersions"]
+    found = {
+        "campaign": (captions.campaign(card), figures.campaign(card)),
+        "dispersions": (path_caption(paths), along_paths(paths)),
+        "learning": (captions.learning(history), figures.learning_curve(history)),
+        "compress": (captions.compression(compress), figures.compression(compress)),
+        "examples": (captions.maps(), maps.compressed_maps(arrays["examples"])),
+        "superresolve": (captions.super_resolution(refine), figures.super_resolution(refine)),
+        "refined": (captions.refined_maps(refine), maps.refined_maps(arrays["refined"])),
+        "classify": (
+            captions.classification(records["classify"]),
+            figures.classification(records["classify"]),
+        ),
+        "latent": (captions.latent(latent), figures.latent_plane(latent)),
+        "novelty": (captions.novelty(latent), figures.novelty(latent)),
+        "coverage": (cover.distribution_caption(covered[0]), cover.distributions(*covered)),
+        "spectra": (cover.spectra_caption(covered[0]), cover.spectra(*covered)),
+    }
+    return {name: found[name] for name in HEADINGS}

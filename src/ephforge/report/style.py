@@ -27,6 +27,8 @@ COLOURS = {
     "handmade": "#009E73",
     "chance": "#999999",
 }
+# a real material inside of what synthetic ones have, and outside of it
+IN_RANGE, OUT_OF_RANGE = "#0072B2", "#D55E00"
 MARKERS = {
     "autoencoder": "o",
     "linear": "h",

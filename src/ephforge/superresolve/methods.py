@@ -71,23 +71,22 @@ def tune(blocks: list[Block], fitted: dict, coarse: Mesh) -> Tuning:
     return Tuning(powers, ridge)
 
 
-def errors(
+def rebuilt_by_all(
     block: Block, coarse: Mesh, codec: Codec, fitted: dict, tuning: Tuning
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Error of every method on one material, and the reasons of those that do not apply."""
-    found: dict[str, float | None] = {}
+) -> tuple[dict[str, Float[np.ndarray, "m n v k q"] | None], dict[str, str]]:
+    """What every method makes of one material, and the reasons of those that do not apply."""
+    found: dict = {}
     reasons: dict[str, str] = {}
     for method, tool in (("autoencoder", codec), ("linear", codec.linear_part)):
         try:
             g_mnvo = np.asarray(tool.refine(block, given(block, coarse)), dtype=float)
-            found[method] = hidden_error(g_mnvo[..., block.orbits.orbit_kq], block, coarse)
+            found[method] = g_mnvo[..., block.orbits.orbit_kq]
         except EphforgeError as error:  # more bands or modes than it was trained with
             found[method], reasons[method] = None, str(error)
     for method, power in tuning.powers.items():
-        found[method] = hidden_error(interpolated(block, coarse, method, power), block, coarse)
-    rebuilt = regression.refine(fitted, block, given(block, coarse), tuning.ridge)
-    found["regression"] = hidden_error(rebuilt, block, coarse)
-    if rebuilt is None:
+        found[method] = interpolated(block, coarse, method, power)
+    found["regression"] = regression.refine(fitted, block, given(block, coarse), tuning.ridge)
+    if found["regression"] is None:
         reasons["regression"] = "no training material with this lattice"
     return found, reasons
 

@@ -1,26 +1,38 @@
-"""Stage superresolve: error at the q points that were not given, for every method."""
+"""Stage superresolve: error at the q points that were not given, for every method, and maps."""
 
 import logging
 import time
 
+import numpy as np
+
 from ephforge.baselines import regression
+from ephforge.baselines.interpolation import coarse_points
+from ephforge.baselines.measure import relative_error
 from ephforge.baselines.table import summary
-from ephforge.core.blocks import Block
+from ephforge.core.blocks import Block, on_grid, strongest_channel
 from ephforge.core.errors import EphforgeError
+from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_materials, read_splits
 from ephforge.model.storage import load_codec
-from ephforge.superresolve.methods import METHODS, errors, given, tune
+from ephforge.superresolve.methods import METHODS, given, hidden_error, rebuilt_by_all, tune
 
 log = logging.getLogger(__name__)
 
 MOST_TUNED = 40  # materials: enough to choose between three powers
+SYNTHETIC_EXAMPLES = 2
 
 
 def run(
-    dataset: str, autoencoder: str, materials, metrics: str, options: dict, provenance: dict
+    dataset: str,
+    autoencoder: str,
+    materials,
+    metrics: str,
+    examples: str,
+    options: dict,
+    provenance: dict,
 ) -> None:
-    """Refine every held-out and every real material and write the errors.
+    """Refine every held-out and every real material; write the errors, and maps of a few.
 
     Classical methods are tuned on the validation split (the training split where that is
     empty): the power of |g| that is interpolated, the strength of the ridge.
@@ -38,10 +50,13 @@ def run(
     tuning = tune((splits["validation"] or splits["train"])[:MOST_TUNED], fitted, coarse)
     log.info("tuned: %s", tuning)
 
-    rows, reasons = {}, {}
-    for block in splits["test"] + real:
-        rows[block.name], found = errors(block, coarse, codec, fitted, tuning)
+    rows, reasons, groups = {}, {}, {}
+    for number, block in enumerate(splits["test"] + real):
+        rebuilt, found = rebuilt_by_all(block, coarse, codec, fitted, tuning)
+        rows[block.name] = {m: hidden_error(g, block, coarse) for m, g in rebuilt.items()}
         reasons |= {block.name: found} if found else {}
+        if number < SYNTHETIC_EXAMPLES or number >= len(splits["test"]):
+            groups[block.name] = _example(block, coarse, rebuilt)
     synthetic = summary([rows[block.name] for block in splits["test"]])
     record = {
         "provenance": provenance,
@@ -55,7 +70,31 @@ def run(
         "reasons": reasons,
         "wall_seconds": time.perf_counter() - start,
     }
+    write(examples, "examples", {}, {**provenance, "wall_seconds": record["wall_seconds"]}, groups)
     write_record(metrics, record)
+
+
+def _example(block: Block, coarse: tuple[int, int, int], rebuilt: dict) -> tuple[dict, dict]:
+    """The strongest channel of a material: as computed, and as refined by each method."""
+    m, n, v = strongest_channel(block)
+    grid = on_grid(block)
+    is_given_q = np.zeros(grid.shape[-1], dtype=np.int8)
+    is_given_q[coarse_points(coarse, block.q_mesh)] = 1
+    hidden_q = is_given_q == 0
+    maps = {"true": grid[m, n, v]}
+    maps |= {method: g[m, n, v] for method, g in rebuilt.items() if g is not None}
+    variables = {
+        name: Variable(map_kq, ("k", "q"), "meV", f"|g| of one channel, {name}")
+        for name, map_kq in maps.items()
+    }
+    variables["is_given"] = Variable(is_given_q, ("q",), "1", "1 at the q points that are given")
+    errors = {
+        name: relative_error(map_kq[:, hidden_q], maps["true"][:, hidden_q])
+        for name, map_kq in maps.items()
+    }
+    channel = {"final_band": m, "initial_band": n, "mode": v}
+    labels = {"name": block.name, "labels": block.labels}
+    return variables, labels | {"channel": channel, "errors": errors}
 
 
 def _check_meshes(block: Block, coarse: tuple[int, int, int]) -> None:
