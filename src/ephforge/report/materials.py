@@ -15,7 +15,7 @@ _COLUMNS = (
 )
 _BAND = "#0072B2"
 _DIVERGES = 2.0  # |g| more than this many times its 95th percentile goes off the axis
-_CROWDED = 0.045  # of the axis: a tick nearer to the one before it goes one line down
+_CROWDED = 0.065  # of the axis: a tick nearer to the one before it goes one line down
 
 
 def along_paths(arrays: Contents) -> Figure:
