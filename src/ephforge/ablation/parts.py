@@ -5,6 +5,7 @@ remainders of different numbers; and half or three quarters of the training mate
 transform.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -17,7 +18,7 @@ from ephforge.model.transform import statistics_of
 
 
 class _TransformAlone(Encoder):
-    shares = ()
+    shares, most = (), math.inf
 
 
 class _WithoutRemainders(Codec):

@@ -26,7 +26,7 @@ def compress_maps(source: Path, output: Path, asked: dict, window, autoencoder, 
         f"residuals {8 * len(result.packed.residual)}), budget {result.budget:.3g}; "
         f"whole file {8 * len(data)} bits"
     )
-    typer.echo(f"  measured: relative error {result.error:.4f}, largest {result.largest:.4g} meV")
+    typer.echo(f"  measured: relative error {result.error:.3g}, largest {result.largest:.4g} meV")
     warn(found, block)
 
 

@@ -69,9 +69,10 @@ class Encoder:
 
     Attributes:
       shares: of the bits that the transform gets where remainders follow.
+      most: bits that it gets at all, for each different number.
     """
 
-    shares = SHARES
+    shares, most = SHARES, MOST
 
     def __init__(self, codec: "Codec", block: Block, pattern: Pattern | None, rms: float):
         self.codec, self.block, self.pattern = codec, block, pattern
@@ -89,7 +90,7 @@ class Encoder:
         """Codes of at most so many bits, with and without remainders; none for a block of zeros."""
         if not np.any(self.y_xo):
             return []
-        most = min(bits, int(MOST * len(self.dictionary.entries.weight_e)))
+        most = int(min(bits, self.most * len(self.dictionary.entries.weight_e)))
         alone = _last(lambda n: 8 * len(self.ended(n, 0)[0]) <= most, -1, STEPS - 1)
         if alone < 0:
             return []

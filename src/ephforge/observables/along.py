@@ -167,7 +167,8 @@ def _colours(found: Along):
 
 def _path_axis(axis, path: paths.Path) -> None:
     ticks = paths.ticks(path)
-    axis.set_xticks(list(ticks), list(ticks.values()))
+    inside = np.clip(list(ticks), path.x_k[0], path.x_k[-1])  # they are rounded
+    axis.set_xticks(inside, list(ticks.values()))
     axis.grid(axis="x", color="#bbbbbb", lw=0.6)
     axis.set_xlim(path.x_k[0], path.x_k[-1])
 
