@@ -130,7 +130,7 @@ def main() -> None:
         k_mesh, q_mesh = map(tuple, request.meshes)
         one(request._replace(meshes=(k_mesh, q_mesh)), options.output)
         return
-    from ephforge.bench.suite import machine
+    from ephforge.bench.suite import conditions
 
     name = options.model or str(SILICON).format("si_2" if options.quick else "si_4")
     k_mesh, q_mesh = MESHES[options.quick]
@@ -139,7 +139,7 @@ def main() -> None:
         "quick": options.quick,
         "model": Path(name).name,
         "meshes": meshes,
-        "machine": machine(),
+        "machine": conditions(),
         "rows": [],
     }
     print("task       code            version   ephforge      peer  ratio (processor seconds)")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ephforge.core.errors import EphforgeError
+from ephforge.core.machine import machine
 
 QUANTITY = (
     "|g_mnv(k,q)|, averaged over degenerate states, all bands, as `ephforge couple` computes it: "
@@ -90,7 +91,7 @@ def run(size: str, model: str | None = None, tell: Callable[[dict], None] = lamb
     record = {
         "quantity": QUANTITY,
         "settings": {"size": size, "model": model, **_LIMITS},
-        "machine": machine(),
+        "machine": conditions(),
         "two_centre": [],
         "wannier": [],
     }
@@ -104,26 +105,13 @@ def run(size: str, model: str | None = None, tell: Callable[[dict], None] = lamb
     return record | {"floor": _floor(rows), "wall_seconds": time.perf_counter() - start}
 
 
-def machine() -> dict:
+def conditions() -> dict:
     """What the numbers were taken on."""
-    return {
+    return machine() | {
         "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
         "threads": int(os.environ["NPROC"]),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "load": os.getloadavg()[0],
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(
-            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-        )
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
 
 
 def _in_a_process(request: dict, cache: str) -> dict:

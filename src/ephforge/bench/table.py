@@ -32,8 +32,8 @@ def foot(record: dict) -> list[str]:
     device = (record["two_centre"] + record["wannier"])[0]["device"]
     lines = [
         "",
-        f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores, "
-        f"{1e-9 * machine['memory_bytes']:.0f} GB, load {machine['load']:.1f}; "
+        f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores, "
+        f"{machine['memory_gib']:.0f} GiB, load {machine['load']:.1f}; "
         f"kernel on {device['platform']} {device['kind']}",
         f"GEMM {_around(floor['gemm_gflops'])} GFLOP/s, copy {_around(floor['copy_gbytes'])} GB/s; "
         "eigenproblems "

@@ -12,10 +12,10 @@ from ephforge.core.publish import put_in_place, temporary_of
 def write_record(path: str | Path, values: dict) -> None:
     """Write a dict of plain values under a temporary name and rename it.
 
-    Package versions go in as "versions", hardware as "machine", as they do into every NetCDF
-    file.
+    Package versions go in as "versions", hardware as "machine" unless the values tell it, as they
+    do into every NetCDF file.
     """
-    values = values | {"versions": versions(), "machine": machine()}
+    values = {"machine": machine()} | values | {"versions": versions()}
     write_text(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
 
 
