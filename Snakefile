@@ -1,7 +1,6 @@
 """From nothing to a trained autoencoder and a report on real materials: table of contents.
 
-The rules follow the flow of the data.  A rule names files, options and resources; the work
-is done by `ephforge.<rule>.stage.run`, called by workflow/run_stage.py.
+A rule names files, options and resources; workflow/run_stage.py calls `ephforge.<rule>.stage.run`.
 """
 
 from snakemake.exceptions import WorkflowError
@@ -34,7 +33,7 @@ include: "workflow/rules/physics.smk"  # lattice, coupling: many shards of mater
 include: "workflow/rules/firstprinciples.smk"  # real materials
 include: "workflow/rules/learning.smk"  # dataset (shards come together), train
 include: "workflow/rules/tasks.smk"  # compress, classify, superresolve, latent, coverage, report
-include: "workflow/rules/ablation.smk"  # what a family of materials is worth, a target of its own
+include: "workflow/rules/ablation.smk"  # what materials and parts are worth, a target of its own
 include: "workflow/rules/observables.smk"  # physics checks, a target of their own
 
 

@@ -143,19 +143,21 @@ rule coverage:
         "../run_stage.py"
 
 
+DRAWN = [
+    name
+    for name in config["dispersions"]["materials"]
+    if name in config["firstprinciples"]["materials"]
+]
+
+
 rule dispersions:
     """Bands, phonons and |g| of a few synthetic and real materials along a path."""
     input:
+        # a damaged model is found by one rule, not by two
+        ancient(expand(rules.firstprinciples.output.maps, material=DRAWN)),
         dataset=rules.dataset.output.dataset,
         lattice=expand(rules.lattice.output.shard, shard=SHARDS),
-        models=expand(
-            rules.firstprinciples.input.model,
-            material=[
-                name
-                for name in config["dispersions"]["materials"]
-                if name in config["firstprinciples"]["materials"]
-            ],
-        ),
+        models=expand(rules.firstprinciples.input.model, material=DRAWN),
     output:
         arrays="results/dispersions/arrays.nc",
     log:
