@@ -10,6 +10,7 @@ from small_networks import SMALL, small_codec, small_network
 
 from ephforge.model.bitstream import Reader, read_header, scale_value, step_value
 from ephforge.model.codec import scale_of
+from ephforge.model.encoder import Encoder, patterns_of
 from ephforge.model.transform import statistics_of
 from ephforge.train import loop
 from ephforge.train.batches import cut, stack_blocks
@@ -82,10 +83,17 @@ def test_a_material_is_decoded_from_the_code_that_is_drawn():
     assert np.all(np.abs(apart[0] - apart[1]) > 1e-4)
 
 
+class TransformAlone(Encoder):
+    shares = ()
+
+
 def test_decoding_error_is_that_of_the_codec():
-    """The step of a code, the integers of which come from its bytes."""
+    """The step of a code of the transform alone, the integers of which come from its bytes."""
     codec = small_codec(STATISTICS, trained=True)
-    codes = [codec.encode(block, 600) for block in BLOCKS]
+    codes = [
+        TransformAlone(codec, block, patterns_of(block)[0], scale_of(block)).within(600)[0]
+        for block in BLOCKS
+    ]
     for block, code in zip(BLOCKS, codes, strict=True):
         header = read_header(Reader(code.data), codec.ends_of(block))
         step = step_value(header.step)
