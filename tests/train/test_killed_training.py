@@ -116,7 +116,7 @@ def cut(folder):
 
 
 def flip(folder):
-    """Bits all over the largest file: some of its bytes are of no use, and one there is no damage."""
+    """Bits all over the largest file: some of its bytes are of no use."""
     path = largest(folder)
     content = bytearray(path.read_bytes())
     for place in range(0, len(content), max(len(content) // 31, 1)):
