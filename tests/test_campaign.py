@@ -149,7 +149,7 @@ def test_an_option_reruns_its_stage_and_what_follows(campaign, options, rules):
     [
         ("lattice", {"lattice", "coupling", *AFTER_COUPLING}),
         ("coupling", {"coupling", "firstprinciples", *AFTER_COUPLING}),
-        ("firstprinciples", {"firstprinciples", "coverage", *AFTER_TRAIN}),
+        ("firstprinciples", {"firstprinciples", "coverage", "dispersions", *AFTER_TRAIN}),
         ("train", {"train", *AFTER_TRAIN}),
         ("latent", {"latent", "report"}),
     ],
