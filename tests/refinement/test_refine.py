@@ -129,6 +129,15 @@ def test_the_response_of_model_electrons_halves_silicons_error(silicon, few_draw
     assert mismatch(fine) < 1e-4  # the default method is Hermitian off the meshes too
 
 
+@pytest.mark.parametrize("name", ["alas_4", "sic_4"])
+def test_far_entries_tell_the_charges(name):
+    """Of DFPT's own coupling, whose Born charges are known."""
+    model = shipped(name)
+    g = coarse.at_points(model, K, mesh_points(FINE))
+    found = response.charges(model, coarse.to_cells(g, FINE).real, FINE)
+    np.testing.assert_allclose(found, model.long_range.born, atol=0.06)
+
+
 @pytest.mark.parametrize(("name", "method"), [("alas_4", "nearest"), ("si_4", "multipoles")])
 def test_nothing_changes_at_the_coarse_q_and_g_is_hermitian_off_the_mesh(name, method):
     model = shipped(name)
