@@ -48,6 +48,15 @@ def compress(
     phonon_error: Annotated[
         float, typer.Option(help="Largest error of phonons, meV.", rich_help_panel=_MODEL)
     ] = 0.1,
+    filled: Annotated[
+        int | None,
+        typer.Option(
+            help="Full bands: couplings within the band edges at small q, by which carriers "
+            "scatter, are kept several times better for a few per cent of the bits.",
+            show_default="no band edge",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     k_mesh: KMesh = None,
     q_mesh: QMesh = None,
     bands: Bands = None,
@@ -74,7 +83,7 @@ def compress(
     bounds = ModelBounds(
         0.02 if error is None else error, magnitude_error, band_error, phonon_error
     )
-    compress_model(source, output, bounds, k_mesh, q_mesh)
+    compress_model(source, output, bounds, filled, k_mesh, q_mesh)
 
 
 def reconstruct(

@@ -62,7 +62,9 @@ class ModelBounds(NamedTuple):
     phonons: float
 
 
-def compress_model(source: Path, output: Path, asked: ModelBounds, k_mesh, q_mesh) -> None:
+def compress_model(
+    source: Path, output: Path, asked: ModelBounds, filled: int | None, k_mesh, q_mesh
+) -> None:
     """Write a whole model in some hundred bytes, each bound checked on what decodes."""
     from ephforge.cli.models import read_model_file
     from ephforge.core.errors import EphforgeError
@@ -77,7 +79,7 @@ def compress_model(source: Path, output: Path, asked: ModelBounds, k_mesh, q_mes
     model, contents = read_model_file(source)
     meshes = _meshes(source, contents, k_mesh, q_mesh)
     bounds = Bounds(asked.error, asked.bands / MEV, asked.phonons / MEV, asked.magnitude)
-    found = compress(model, *meshes, bounds)
+    found = compress(model, *meshes, bounds, filled)
     write_bytes(output, found.data)
     size, errors = found.bits, found.errors
     typer.echo(

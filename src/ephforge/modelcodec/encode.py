@@ -10,7 +10,7 @@ import numpy as np
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.realspace import Mesh, Model
-from ephforge.modelcodec import container, errors, stream, templates
+from ephforge.modelcodec import container, edges, errors, stream, templates
 from ephforge.modelcodec.container import Container
 from ephforge.modelcodec.header import Header, generating, pack, unpack
 from ephforge.modelcodec.lists import model as on_lists
@@ -51,8 +51,13 @@ class Compressed(NamedTuple):
     bits: dict[str, int]
 
 
-def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compressed:
+def compress(
+    model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds, filled: int | None = None
+) -> Compressed:
     """Compress a general model.
+
+    Args:
+      filled: number of full bands, to keep small-q couplings at the band edges better (edges.py).
 
     Raises:
       EphforgeError: not a model of real functions, or a bound cannot be met.
@@ -60,6 +65,7 @@ def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compre
     values = coarse(model, k_mesh, q_mesh)
     header = model_header(model, values, bounds)
     known = parts(header)
+    weighed_xn = None if filled is None else _at_edges(header, model, known, filled)
     own = known.reductions.coefficients(values)
     meshes = (header.k_mesh, header.q_mesh)
     hopping = _to_bound(own[0], known.hopping_nf, _bands_error(model, header, known), bounds.bands)
@@ -80,7 +86,7 @@ def compress(model: Model, k_mesh: Mesh, q_mesh: Mesh, bounds: Bounds) -> Compre
                 f"{model.name}: error {bounds.coupling} of g asked for, but symmetry and the real "
                 f"part alone leave {np.sqrt(max(1 - (kept / all_g) ** 2, 0)):.1e}; ask for more"
             )
-        mean, g = _with_mean(own[2], known, found, float(np.sqrt(square)))
+        mean, g = _with_mean(own[2], known, found, float(np.sqrt(square)), weighed_xn)
         data = container.write(Container(pack(header), mean, hopping, phi, g))
         again = decode(data)
         measured = _measured(model, again, meshes)
@@ -125,16 +131,25 @@ def _home(header: Header, known: Parts, hopping: stream.Coded):
     return known.reductions.values(hopping_n, *empty, meshes).hopping_rab[0]
 
 
-def _with_mean(target_n, known: Parts, found, largest: float) -> tuple[bytes, stream.Coded]:
+def _at_edges(header: Header, model: Model, known: Parts, filled: int):
+    how = known.reductions
+    return edges.rows(header, model.hopping, how.g, how.place_xi, filled)
+
+
+def _with_mean(
+    target_n, known: Parts, found, largest: float, weighed_xn
+) -> tuple[bytes, stream.Coded]:
     """What templates give and the rest, in the fewest bytes of all numbers of templates."""
     plain = _coded(target_n, known.g_nf, SYNTHETIC, largest)
-    best = (b"", plain)
+    best, rest = (b"", plain), target_n
     step = 2.0 ** (plain.quantised.step / STEPS_PER_OCTAVE)
     for mean in templates.means(target_n, *found, 2 * step)[1:]:
         rest_n = target_n - mean.total(found[1][: len(mean.numbers)])
         trial = (mean.packed(), _coded(rest_n, known.g_nf, SYNTHETIC, largest))
         if sum(map(len, (trial[0], trial[1].data))) < sum(map(len, (best[0], best[1].data))):
-            best = trial
+            best, rest = trial, rest_n
+    if weighed_xn is not None:
+        best = (best[0], _coded(rest, known.g_nf, SYNTHETIC, largest, weighed_xn))
     return best
 
 
@@ -176,10 +191,10 @@ def model_header(model: Model, values, bounds: Bounds) -> Header:
     return unpack(pack(header))
 
 
-def _coded(target_n, features_nf, default: Prior, largest: float) -> stream.Coded:
+def _coded(target_n, features_nf, default: Prior, largest: float, weighed_xn=None) -> stream.Coded:
     offset = safe_offset(features_nf)
     grains_nf = grains(features_nf, offset)
-    found, prior = within(target_n, grains_nf, default, largest)
+    found, prior = within(target_n, grains_nf, default, largest, weighed_xn)
     data = stream.write(found, prior, default, offset, grains_nf)
     return stream.Coded(data, found)
 

@@ -11,7 +11,9 @@ from ephforge.modelcodec.prior import STEPS_PER_OCTAVE, Prior
 PULL_UNIT = 1 / 32  # of the step, of how far numbers are rebuilt towards zero
 PULL_BITS = 4
 PRICE = 0.1  # step^2 of squared error that a bit may cost (tuned: Si, AlAs, SiC)
+WEIGHT = 100.0  # of what is weighed (tuned: Si, AlAs)
 _ROUNDS = 4
+_SWEEPS, _SMALLER = 4, 4  # steps in 1/64 octaves
 _LARGEST_STEP = 4000  # either way; a step is stored in 13 bits
 _MOVES = (16, 6, 2, 1)  # of a weight, tried in this order
 
@@ -49,6 +51,7 @@ def within(
     features_nf: Int[np.ndarray, "n f"],
     prior: Prior,
     largest: float,
+    weighed_xn: Float[np.ndarray, "x n"] | None = None,
 ) -> tuple[Quantised, Prior]:
     """Quantise so that the norm of the error is at most `largest`, with fitted weights.
 
@@ -57,13 +60,66 @@ def within(
       features_nf: grains.
       prior: weights to start from; those that are changed are paid for.
       largest: bound on the norm of the error, units of the coefficients.
+      weighed_xn: combinations of coefficients whose errors weigh `WEIGHT` times more.
     """
     start = _start(target_n, largest)
     found, weights = start, prior.weight_f
     for _ in range(_ROUNDS):
         weights = _fitted(found, features_nf, prior.weight_f, weights)
         found = _to_bound(target_n, features_nf, Prior(weights), largest, found)
+    if weighed_xn is not None:
+        found = _weighed(target_n, features_nf, Prior(weights), largest, found, weighed_xn)
     return found, Prior(weights)
+
+
+def _weighed(target_n, features_nf, prior: Prior, largest, start: Quantised, weighed_xn):
+    """The same bound with decisions that know of combinations: a slightly smaller step."""
+    found = start
+    while True:
+        class_n = prior.classes(features_nf, found.step)
+        plain = _decided(target_n, class_n, found.step, start.pulls)
+        trial = decided_together(target_n, class_n, plain, weighed_xn)
+        if np.linalg.norm(trial.numbers() - target_n) <= largest:
+            return trial
+        found = found._replace(step=found.step - _SMALLER)
+
+
+def decided_together(
+    target_n: Float[np.ndarray, " n"],
+    class_n: Int[np.ndarray, " n"],
+    start: Quantised,
+    weighed_xn: Float[np.ndarray, "x n"],
+) -> Quantised:
+    """Change numbers one by one while that lowers |e|^2 + WEIGHT |C e|^2 + PRICE step^2 bits.
+
+    Args:
+      start: decided without C.
+      weighed_xn: C.
+    """
+    target_n = target_n / 2.0 ** (start.step / STEPS_PER_OCTAVE)
+    column_nx = np.ascontiguousarray(weighed_xn.T)
+    curvature_n = 1 + WEIGHT * np.sum(column_nx**2, axis=1)
+    bits_nv = PRICE * lengths()[row(class_n)]
+    value_n = start.value_n.copy()
+    error_n = rebuilt(value_n, start.pulls) - target_n
+    sum_x = error_n @ column_nx
+    for _ in range(_SWEEPS):
+        is_changed = False
+        for n in range(len(value_n)):
+            own = value_n[n]
+            slope = error_n[n] + WEIGHT * (column_nx[n] @ sum_x)
+            trial_t = np.array([own, own - 1, own + 1, 0])
+            move_t = rebuilt(trial_t, start.pulls) - (error_n[n] + target_n[n])
+            price_t = move_t * (2 * slope + curvature_n[n] * move_t)
+            price_t += bits_nv[n, np.minimum(np.abs(trial_t), ESCAPE)]
+            best = int(np.argmin(price_t))
+            if trial_t[best] != own:
+                value_n[n], is_changed = trial_t[best], True
+                error_n[n] += move_t[best]
+                sum_x += move_t[best] * column_nx[n]
+        if not is_changed:
+            break
+    return start._replace(value_n=value_n)
 
 
 def _start(target_n, largest: float) -> Quantised:
