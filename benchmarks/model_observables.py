@@ -7,6 +7,7 @@ band edge and the mobility of few carriers, 300 K.  First the convergence of the
 and broadening, then, on one mesh, how far everything else is from the original:
   g x %       g as it decodes from a file of that error, H and Phi of the original
   file x %    everything as it decodes (bands to 10 meV, phonons to 0.1 meV)
+  ... edges   the same with full bands told (--filled), of semiconductors
   epw         g from half the q mesh as EPW interpolates it, H and Phi of the original
   refined     the same data refined; own phonons: Phi from half the q mesh too
 A finished material is written at once, and not computed again; the tables come last.
@@ -51,10 +52,12 @@ def models(model, meshes, budgets: list[float]) -> tuple[dict, dict]:
     """Everything that is compared, by name, the original first; bits of what is compressed."""
     found, bits = {"original": model}, {}
     for budget in budgets:
-        compressed = compress(model, *meshes, Bounds(budget, BANDS, PHONONS, None))
-        again, label = compressed.model, f"{100 * budget:g} %"
-        found[f"g {label}"] = replace(model, coupling=again.coupling)
-        found[f"file {label}"], bits[label] = again, compressed.bits
+        for filled in (None,) if is_metal(model.name) else (None, full_bands(model)):
+            compressed = compress(model, *meshes, Bounds(budget, BANDS, PHONONS, None), filled)
+            again = compressed.model
+            label = f"{100 * budget:g} %" + (", edges" if filled else "")
+            found[f"g {label}"] = replace(model, coupling=again.coupling)
+            found[f"file {label}"], bits[label] = again, compressed.bits
     few = tuple(n // 2 if n % 2 == 0 and n > 2 else n for n in meshes[1])
     if few == meshes[1]:
         return found, bits
@@ -73,6 +76,10 @@ def refined(model, meshes, fine):
         except EphforgeError as error:
             refused = error
     raise refused
+
+
+def full_bands(model) -> int:
+    return FILLED.get(model.name, len(model.hopping.site))
 
 
 def is_metal(name: str) -> bool:
@@ -97,7 +104,7 @@ def metal(model, density, k: int, width: int) -> dict:
 
 def edge(model, mesh: int, is_hole: bool, width: int) -> tuple[dict, np.ndarray]:
     """Mobility (cm^2/Vs) and mean linewidth (meV); and Gamma of all states within the reach."""
-    filled = FILLED.get(model.name, len(model.hopping.site))
+    filled = full_bands(model)
     reach = REACH * KELVIN * TEMPERATURE
     highest = float(paths.phonons(model, np.array([[0.5, 0, 0], [1e-4, 0, 0]])).max())
     own = (model.hopping, (mesh,) * 3, filled, is_hole)
@@ -127,7 +134,7 @@ def material(path: Path, budgets: list[float], meshes: list[int], chosen: int) -
     start = time.perf_counter()
     compared, bits = models(model, coarse, budgets)
     cases = ["metal"] if is_metal(model.name) else ["holes"]
-    if FILLED.get(model.name, len(model.hopping.site)) < len(model.hopping.site):
+    if full_bands(model) < len(model.hopping.site):
         cases = ["holes", "electrons"] if not is_metal(model.name) else cases
     found = {"mesh": chosen, "bits": bits, "errors_of_g": {}}
     for name, own in compared.items():
