@@ -27,7 +27,7 @@ _TRIALS = 14  # halvings of their bound
 
 def rivals(
     g_psrcab: Float[np.ndarray, "p s r 3 a a"], free_n: Float[np.ndarray, " n"], largest: float
-) -> dict[str, float]:
+) -> dict[str, float | int]:
     """Bits of every method that keeps the norm of the error within a bound.
 
     Args:

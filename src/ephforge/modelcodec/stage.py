@@ -78,7 +78,7 @@ def bits(material: Model, values: Coarse, errors: list[float], with_templates: b
     return {"free": int(free_n.size), "templates": found[0], "rows": rows}
 
 
-def _ours(free_n, known: Parts, found, largest: float) -> dict[str, float]:
+def _ours(free_n, known: Parts, found, largest: float) -> dict[str, int]:
     """Bytes as written, in bits: weights of a decay law, of synthetic materials, templates too."""
     few = known.g_nf[:, :_DECAY_FEATURES], Prior(DECAY.weight_f[:_DECAY_FEATURES])
     told = {

@@ -131,7 +131,7 @@ def _methods(axes, picture: Picture) -> None:
     axes.set_yticks(range(len(MEASURES)), list(MEASURES.values()))
     axes.set(xscale="log", xlabel="relative error of |g| at hidden q", ylim=(2.5, -0.6))
     axes.margins(x=0.12)
-    _labelled(axes.xaxis, 100, " %")
+    _labelled(axes.xaxis, 100.0, " %")
     axes.set_title(f"from {label(picture.few)}: EPW, {picture.method}, other methods", loc="left")
 
 
@@ -166,8 +166,8 @@ def _minutes(axes, picture: Picture) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low / 1.5, high * 4)
     _bounds(axes, picture)
-    _labelled(axes.yaxis, 100, " %")
-    _labelled(axes.xaxis, 1, "")
+    _labelled(axes.yaxis, 100.0, " %")
+    _labelled(axes.xaxis, 1.0, "")
     handles = axes.get_legend_handles_labels()
     axes.figure.legend(*handles, ncols=3, fontsize=7, loc="outside lower right")
     axes.set_title(f"error against DFPT: EPW, {picture.method}", loc="left")
