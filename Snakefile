@@ -1,5 +1,4 @@
 """From nothing to a trained autoencoder and a report on real materials: table of contents.
-
 A rule names files, options and resources; workflow/run_stage.py calls `ephforge.<rule>.stage.run`.
 """
 
@@ -35,6 +34,7 @@ include: "workflow/rules/learning.smk"  # dataset (shards come together), train
 include: "workflow/rules/tasks.smk"  # compress, classify, superresolve, latent, coverage, report
 include: "workflow/rules/ablation.smk"  # what materials and parts are worth, a target of its own
 include: "workflow/rules/observables.smk"  # physics checks, a target of their own
+include: "workflow/rules/models.smk"  # bits and refinement of real-space models, likewise
 
 
 rule all:

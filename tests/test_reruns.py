@@ -73,6 +73,8 @@ OPTIONS = {
     "dispersions={map_points: 30}": {"dispersions", "report"},
     "ablation={draws: 2}": set(),
     "observables={path_points: 100}": set(),
+    "modelcodec={templates: false}": set(),
+    "refinement={path_points: 100}": set(),
     "report={title: other}": {"report"},
 }
 CODE = {
@@ -279,6 +281,20 @@ def test_an_edit_that_reruns_nothing(campaign, edit):
     place_after = place.replace('"""', f'"""{more}') if '"""' in place else f"{more}{place}"
     with campaign.edited(name, text.replace(place, place_after, 1).encode()):
         assert campaign.planned() == {}
+
+
+@pytest.mark.parametrize("stage", ["modelcodec", "refinement"])
+def test_a_record_from_outside_the_campaign_redoes_the_report_alone(campaign, stage):
+    """It is shown where it is there, and never computed for the report."""
+    path = campaign.folder / f"results/{stage}/si_2.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    try:
+        assert set(campaign.planned()) == {"report"}
+    finally:
+        path.unlink()
+        path.parent.rmdir()
+    assert campaign.planned() == {}
 
 
 def test_growth_and_shrinkage(campaign):

@@ -466,6 +466,44 @@ class Observables(Section):
         return self
 
 
+class Modelcodec(Section):
+    """Bits of g of real-space models at equal error: `models_all`, outside the campaign."""
+
+    materials: list[Name] = Field(
+        [
+            *("si_4", "si_4b8", "c_4", "ge_3", "sic_4", "sic_2h_4", "bp_4", "alp_4", "alas_4"),
+            *("alsb_4", "gap_4", "mgo_4", "nacl_3", "mg2si_4", "al_4", "pb_4"),
+        ],
+        description="names of model files",
+    )
+    errors: list[Annotated[float, Field(gt=1e-4, lt=1)]] = Field(
+        [0.02, 0.05, 0.1], min_length=1, description="of complex g on the coarse meshes, relative"
+    )
+    templates: bool = Field(
+        True, description="also with what synthetic materials on the same crystal tell"
+    )
+
+
+class Refinement(Section):
+    """Refinement in q of real-space models beside DFPT: `models_all`, outside the campaign."""
+
+    materials: list[Name] = Field(
+        [
+            *("si_4", "si_4b8", "c_4", "sic_4", "sic_2h_4", "bp_4", "alp_4", "alas_4"),
+            *("alsb_4", "gap_4", "mgo_4", "mg2si_4", "al_4", "pb_4"),
+        ],
+        description="names of model files, whose q mesh a coarser one divides",
+    )
+    path_points: int = Field(120, ge=20, le=10_000, description="points of the path of q")
+    cost_exponent: float = Field(
+        0.99,
+        gt=0,
+        le=3,
+        description="where a coarse mesh was not run its DFPT takes the time of the fine one times "
+        "(share of q)^this; 2x2x2 of Si, C, AlAs, SiC, Al: 0.87 to 1.14",
+    )
+
+
 class Report(Section):
     """One HTML page and metrics.json."""
 
@@ -490,6 +528,8 @@ class Config(Section):
     dispersions: Dispersions = Dispersions()
     ablation: Ablation = Ablation()
     observables: Observables = Observables()
+    modelcodec: Modelcodec = Modelcodec()
+    refinement: Refinement = Refinement()
     report: Report = Report()
 
     @model_validator(mode="after")

@@ -197,7 +197,31 @@ def dispersion_groups():
     return groups
 
 
-def build(folder, found):
+def model_records(folder):
+    """Records of modelcodec and refinement, the picture of one of them beside it."""
+    codec = {"codec": 1200, "decay": 1360, "histogram": 2000, "symmetric": 3900}
+    codec |= {"entropy": 167_000, "truncation": 335_000, "templates": 340}
+    errors = dict.fromkeys(("magnitude", "own_modes", "own_summed"), 0.2)
+    saved = {"2x2x2": {"least": 0.0, "most": 5.0}}
+    written = {
+        "modelcodec": {"rows": [{"error": 0.02, "bits": codec}]},
+        "refinement": {
+            "q_mesh": [4, 4, 4],
+            "method": "response",
+            "coarse": {"2x2x2": {"epw": errors, "response": errors | {"magnitude": 0.02}}},
+            "dfpt": {"2x2x2": {"minutes": 1.0, "run": ""}, "4x4x4": {"minutes": 6.0, "run": "x"}},
+            "saved_minutes": {"magnitude": saved, "own_summed": saved},
+            "path": {"x": [0.0]},
+        },
+    }
+    paths = [folder / f"{name}.json" for name in written]
+    for path, record in zip(paths, written.values(), strict=True):
+        write_record(path, provenance(path.stem) | record | {"name": "si_4"})
+    paths[1].with_suffix(".png").write_bytes(b"a picture")
+    return dict.fromkeys(map(str, paths), "digest")
+
+
+def build(folder, found, optional=()):
     paths = {}
     for name, record in found.items():
         paths[name] = str(folder / f"{name}.json")
@@ -234,6 +258,7 @@ def build(folder, found):
         **outputs,
         options=options,
         provenance=provenance("report") | {"options": options},
+        optional=dict(optional),
     )
     return Path(outputs["index"]).read_text(), json.loads(Path(outputs["metrics"]).read_text())
 
@@ -284,6 +309,22 @@ def test_the_page_stands_alone(tmp_path):
     assert all(source.startswith("data:image/png;base64,") for source in images)
     assert "http" not in re.sub(r"base64,[^\"]*", "", html)
     assert "A &lt;small&gt; campaign" in html
+
+
+def test_real_space_models_stand_on_the_page_where_their_records_are_there(tmp_path):
+    html, metrics = build(tmp_path, records())
+    assert "Real-space models" not in html
+    assert metrics["models"] == {"modelcodec": {}, "refinement": {}}
+    html, metrics = build(tmp_path, records(), model_records(tmp_path))
+    assert html.count('href="#models"') == html.count('id="models"') == 1
+    assert html.count("data:image/png") == len(stage.HEADINGS) + 1
+    assert '<td class="n">1,200</td><td class="n">340</td>' in html
+    assert '<td class="n">0.17</td>' in html  # with templates over the histogram
+    assert '<td class="n">0.200 → 0.020</td>' in html
+    assert '<td class="n">about 60 s</td><td class="n">6 min</td>' in html
+    assert html.count('<td class="n">0 s to 5 min</td>') == 2
+    assert metrics["models"]["modelcodec"]["si_4"]["rows"][0]["bits"]["codec"] == 1200
+    assert "path" not in metrics["models"]["refinement"]["si_4"]
 
 
 def test_coverage_is_told_in_words_and_numbers(tmp_path):

@@ -1,5 +1,7 @@
 """One rule per task, on held-out synthetic and on real materials; then the report."""
 
+from ephforge.optional import records_there
+
 REAL_MATERIALS = expand(
     rules.firstprinciples.output.maps, material=config["firstprinciples"]["materials"]
 )
@@ -270,6 +272,7 @@ rule report:
         runtime=lambda _, attempt: 30 * attempt,
     params:
         call="ephforge.report.stage:run",
+        optional=lambda _: records_there("results/modelcodec", "results/refinement"),
         options=config["report"],
         code=lambda _: code_version("report"),
     script:

@@ -184,7 +184,7 @@ def _planned(text: str) -> dict[str, int]:
     _, _, after = text.partition("Job stats:\n")
     table = after.partition("\n\n")[0].splitlines()[2:]
     rows = [line.split() for line in table]
-    asked = ("total", "all", "real_materials", "observables_all")
+    asked = ("total", "all", "real_materials", "observables_all", "models_all")
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[0] not in asked}
 
 

@@ -86,7 +86,7 @@ def compress(
                 f"{model.name}: error {bounds.coupling} of g asked for, but symmetry and the real "
                 f"part alone leave {np.sqrt(max(1 - (kept / all_g) ** 2, 0)):.1e}; ask for more"
             )
-        mean, g = _with_mean(own[2], known, found, float(np.sqrt(square)), weighed_xn)
+        mean, g = with_mean(own[2], known, found, float(np.sqrt(square)), weighed_xn)
         data = container.write(Container(pack(header), mean, hopping, phi, g))
         again = decode(data)
         measured = _measured(model, again, meshes)
@@ -136,20 +136,20 @@ def _at_edges(header: Header, model: Model, known: Parts, filled: int):
     return edges.rows(header, model.hopping, how.g, how.place_xi, filled)
 
 
-def _with_mean(
-    target_n, known: Parts, found, largest: float, weighed_xn
+def with_mean(
+    target_n, known: Parts, found, largest: float, weighed_xn=None
 ) -> tuple[bytes, stream.Coded]:
     """What templates give and the rest, in the fewest bytes of all numbers of templates."""
-    plain = _coded(target_n, known.g_nf, SYNTHETIC, largest)
+    plain = coded(target_n, known.g_nf, SYNTHETIC, largest)
     best, rest = (b"", plain), target_n
     step = 2.0 ** (plain.quantised.step / STEPS_PER_OCTAVE)
     for mean in templates.means(target_n, *found, 2 * step)[1:]:
         rest_n = target_n - mean.total(found[1][: len(mean.numbers)])
-        trial = (mean.packed(), _coded(rest_n, known.g_nf, SYNTHETIC, largest))
+        trial = (mean.packed(), coded(rest_n, known.g_nf, SYNTHETIC, largest))
         if sum(map(len, (trial[0], trial[1].data))) < sum(map(len, (best[0], best[1].data))):
             best, rest = trial, rest_n
     if weighed_xn is not None:
-        best = (best[0], _coded(rest, known.g_nf, SYNTHETIC, largest, weighed_xn))
+        best = (best[0], coded(rest, known.g_nf, SYNTHETIC, largest, weighed_xn))
     return best
 
 
@@ -191,7 +191,8 @@ def model_header(model: Model, values, bounds: Bounds) -> Header:
     return unpack(pack(header))
 
 
-def _coded(target_n, features_nf, default: Prior, largest: float, weighed_xn=None) -> stream.Coded:
+def coded(target_n, features_nf, default: Prior, largest: float, weighed_xn=None) -> stream.Coded:
+    """Coefficients in the fewest bits that keep the norm of the error within a bound."""
     offset = safe_offset(features_nf)
     grains_nf = grains(features_nf, offset)
     found, prior = within(target_n, grains_nf, default, largest, weighed_xn)
@@ -207,7 +208,7 @@ def _to_bound(
     low, high, best = np.log(_RANGE * norm), np.log(norm), None
     for _ in range(_TRIALS):
         middle = (low + high) / 2
-        trial = _coded(target_n, features_nf, PAIR, float(np.exp(middle)))
+        trial = coded(target_n, features_nf, PAIR, float(np.exp(middle)))
         if error(trial.quantised.numbers()) > bound:
             high = middle
         else:

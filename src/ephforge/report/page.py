@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jinja2
 
+from ephforge.report import models
 from ephforge.report.captions import verdict
 from ephforge.report.coverage import rows as coverage_rows
 from ephforge.report.metrics import best_classical
@@ -16,7 +17,11 @@ SHOWN_AS_ZERO = 0.0005  # relative error
 
 
 def render(
-    title: str, metrics: dict, records: dict[str, dict], figures: list[tuple[str, str, Path]]
+    title: str,
+    metrics: dict,
+    records: dict[str, dict],
+    figures: list[tuple[str, str, Path]],
+    pictures: list[tuple[str, Path]],
 ) -> str:
     """HTML text of the page.
 
@@ -25,6 +30,7 @@ def render(
       metrics: what `metrics.assemble` returned.
       records: records of the stages by name.
       figures: (heading, caption, PNG file) in the order of the page.
+      pictures: (heading, PNG file) of stages outside the campaign.
     """
     compress = records["compress"]
     environment = jinja2.Environment(
@@ -33,6 +39,7 @@ def render(
     environment.filters["error"] = _error
     environment.filters["seconds"] = _seconds
     environment.filters["share"] = _share
+    environment.filters["minutes"] = _minutes
     return environment.from_string(TEMPLATE.read_text()).render(
         title=title,
         metrics=metrics,
@@ -49,6 +56,10 @@ def render(
         machines=machines(metrics["machines"]),
         methods={name(key): text for key, text in compress["methods"].items()},
         figures=[(heading, text, _embedded(path)) for heading, text, path in figures],
+        bits=models.bits(records["modelcodec"]),
+        refinements=models.refinements(records["refinement"]),
+        measures=models.MEASURES,
+        pictures=[(heading, _embedded(path)) for heading, path in pictures],
         material=name,
         names=NAMES,
     )
@@ -189,3 +200,7 @@ def _share(value: float | None) -> str:
 def _seconds(value: float) -> str:
     minutes = value / 60
     return f"{value:.1f} s" if minutes < 2 else f"{minutes:.1f} min"
+
+
+def _minutes(value: float) -> str:
+    return f"{60 * value:.0f} s" if value < 2 else f"{value:.3g} min"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ephforge.core.machine import machine
 from ephforge.core.netcdf import Contents, read, versions
 from ephforge.core.records import read_record, write_record
-from ephforge.report import captions, figures, maps
+from ephforge.report import captions, figures, maps, models
 from ephforge.report import coverage as cover
 from ephforge.report.materials import along_paths, path_caption
 from ephforge.report.metrics import assemble
@@ -51,6 +51,7 @@ def run(
     metrics: str,
     options: dict,
     provenance: dict,
+    optional: dict[str, str],
     **figure_files: str,
 ) -> None:
     """Write results/report: index.html, metrics.json and one PNG file per figure.
@@ -64,6 +65,7 @@ def run(
       materials: files of stage firstprinciples, one or many; their wall time and provenance.
       index, metrics: files to write.
       options: section `report` of the configuration.
+      optional: path -> digest of the records of modelcodec and refinement that are there.
       figure_files: PNG files to write, NAME_figure for every name of `HEADINGS`.
     """
     start = time.perf_counter()
@@ -93,10 +95,12 @@ def run(
     files = [materials] if isinstance(materials, str) else list(materials)
     attributes = [read(path, "firstprinciples").attributes for path in files]
     records["dispersions"] = arrays["dispersions"].attributes
+    of_models, pictures = models.found(list(optional))
     numbers = assemble(records, attributes, options, provenance) | {"versions": versions()}
+    numbers["models"] = models.numbers(of_models)
     numbers["wall_time"]["report"] = time.perf_counter() - start  # up to writing the page
     numbers["machines"]["report"] = machine()
-    Path(index).write_text(render(options["title"], numbers, records, shown))
+    Path(index).write_text(render(options["title"], numbers, records | of_models, shown, pictures))
     write_record(metrics, {"provenance": provenance} | numbers)
     log.info("%s written", index)
 

@@ -1,0 +1,74 @@
+"""Bits of a material's g against the error, the codec beside everything else."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+# method -> name, colour (Okabe and Ito's), marker; the codec alone is vermilion
+METHODS = {
+    "codec": ("codec", "#D55E00", "o"),
+    "templates": ("codec, with templates", "#D55E00", "*"),
+    "decay": ("decay fit", "#E69F00", "s"),
+    "dead_zone": ("dead zone, entropy", "#009E73", "P"),
+    "histogram": ("rounded, entropy", "#0072B2", "^"),
+    "symmetric": ("symmetric truncation", "#000000", "D"),
+    "entropy": ("entropy, no symmetry", "#56B4E9", "v"),
+    "truncation": ("truncation + index", "#8C6D31", "X"),
+    "sz3": ("SZ3", "#6A3D9A", "<"),
+    "zfp": ("ZFP", "#B2A0D0", ">"),
+    "svd": ("SVD, each channel", "#CC79A7", "d"),
+    "svd_joint": ("SVD, joint", "#999999", "p"),
+}
+_STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "savefig.dpi": 130,
+    "figure.constrained_layout.use": True,
+}
+
+
+def draw(name: str, numbers: int, rows: list[dict], path: str | Path) -> None:
+    """Write the picture as PNG, whole or not at all.
+
+    Args:
+      numbers: entries of g on the coarse meshes.
+      rows: "error" and "bits" by method; None where a method cannot be had.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = sorted(rows, key=lambda row: row["error"])
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 4.2))
+        for method, (text, colour, marker) in METHODS.items():
+            points = [
+                (row["error"], row["bits"][method]) for row in rows if row["bits"].get(method)
+            ]
+            if points:
+                is_ours = colour == METHODS["codec"][1]
+                axes.plot(
+                    *zip(*points, strict=True), color=colour, marker=marker, label=text,
+                    lw=2 if is_ours else 1, ms=9 if marker == "*" else 5, zorder=2 + is_ours,
+                    ls="--" if marker == "*" else "-",
+                )  # fmt: skip
+        axes.set(xscale="log", yscale="log", xlabel="relative error of complex g")
+        axes.set_ylabel("bits of g")
+        errors = [row["error"] for row in rows]
+        axes.set_xticks(errors, [f"{100 * error:g} %" for error in errors])
+        axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        axes.set_title(f"{name}: {numbers:,} numbers", loc="left")
+        figure.legend(loc="outside right center")
+        temporary = path.with_name(f".{path.name}.part")
+        figure.savefig(temporary, format="png")
+        plt.close(figure)
+    os.replace(temporary, path)
