@@ -342,11 +342,33 @@ class Compress(Section):
     )
 
 
+Bond = Literal["metallic", "covalent", "ionic", "pair"]
+_BONDS: dict[Potential, Bond] = {
+    **dict.fromkeys(("emt", "emt2013", "emt_rasmussen", "emt_glass", "rgl", "eam"), "metallic"),
+    **dict.fromkeys(("lennard_jones", "morse"), "pair"),
+    **dict.fromkeys(("brenner", "stillinger_weber", "tersoff", "keating", "polar"), "covalent"),
+    "ionic": "ionic",
+}
+_REAL_BONDS: dict[str, Bond] = {
+    **dict.fromkeys(("al_4", "pb_4"), "metallic"),
+    **dict.fromkeys(("si_2", "si_4", "si_4b8", "c_4", "ge_3", "sic_4", "sic_2h_4"), "covalent"),
+    **dict.fromkeys(("bp_4", "alp_4", "alas_4", "alsb_4", "gap_4", "mg2si_4"), "covalent"),
+    **dict.fromkeys(("mgo_4", "nacl_3"), "ionic"),
+}
+
+
 class Classify(Section):
-    """Linear probes on the latent code and on PCA features."""
+    """Probes on the latent code and on classical features: structure, and bonding."""
 
     folds: int = Field(5, ge=2, le=20, description="cross-validation folds, by family")
     pca_components: int = Field(64, ge=1, description="features of the PCA probe")
+    bonds: dict[Potential, Bond] = Field(
+        _BONDS, description="bonding of the materials of each potential; others are left out"
+    )
+    real_bonds: dict[Name, Bond] = Field(
+        _REAL_BONDS,
+        description="of real materials; ionic: electronegativities (Pauling) differ by over 1.7",
+    )
 
 
 class Superresolve(Section):
@@ -405,6 +427,9 @@ class Ablation(Section):
         description="stored bits / (32 x numbers in the full grid)",
     )
     draws: int = Field(5, ge=2, le=100, description="random removals of equal size, for error bars")
+    steps: int = Field(
+        600, ge=1, description="optimiser steps of the networks that are compared with each other"
+    )
 
 
 class Metal(Section):

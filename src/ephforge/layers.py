@@ -59,7 +59,7 @@ LAYERS = {
         "observables",
         "dataset",
     ),
-    "ablation": ("core", "dataset", "model", "baselines"),
+    "ablation": ("core", "dataset", "model", "baselines", "train"),
     "report": ("core",),
     "audit": ("core", "electrons", "phonons", "threecentre", "lattice", "coupling", "dataset"),
     "cli": (
@@ -122,7 +122,7 @@ PACKAGES = {
     "trust": ("numpy", "jaxtyping"),
     "coverage": ("numpy", "scipy", "jaxtyping"),
     "dispersions": ("numpy", "jaxtyping"),
-    "ablation": ("numpy", "flax", "jaxtyping"),
+    "ablation": ("numpy", "jax", "flax", "jaxtyping"),
     "report": ("numpy", "matplotlib", "jinja2", "jaxtyping"),
     "audit": ("numpy", "h5py"),
     "cli": ("numpy", "jaxtyping", "h5py", "typer", "tqdm"),

@@ -1,23 +1,28 @@
 """Leaving a family out: what it was worth is found, and nothing where it was worth nothing."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from flax import nnx
 from learned_files import untrained_codec, write_codec
 from learning_files import provenance, write_dataset
 from material_blocks import make_block
 
-from ephforge.ablation import stage
+from ephforge.ablation import networks, stage
 from ephforge.ablation.linear import errors, relevant
 from ephforge.ablation.parts import variants
 from ephforge.ablation.removals import control, families
 from ephforge.core.blocks import block_variables
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
+from ephforge.model.autoencoder import Shape
+from ephforge.model.geometry import geometry_of
 from ephforge.model.transform import class_of, statistics_of
 
-OPTIONS = {"budgets": [0.01], "draws": 4}
+OPTIONS = {"budgets": [0.01], "draws": 4, "steps": 2}
+TRAINING = {"seed": 0, "batch_size": 4, "learning_rate": 0.003, "weight_decay": 1e-4}
 MESHES = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
 
@@ -60,6 +65,7 @@ def run(folder, training, target, options=OPTIONS):
         str(folder / "target.nc"),
         str(folder / "metrics.json"),
         seed=1,
+        training_options=TRAINING,
         options=options,
         provenance=provenance("ablation", options),
     )
@@ -152,6 +158,36 @@ def test_every_part_is_left_out_in_turn(tmp_path):
     # the target is a mixture of patterns of the training materials: the components have them
     assert error["components"] > 1.2 * error["nothing"]
     assert error["three quarters of the materials"] > 1.05 * error["nothing"]
+
+
+def test_networks_are_trained_alike(tmp_path):
+    training, target = materials()
+    held_out = [(dataclasses.replace(b, name=f"held-{b.name}"), s) for b, s, *_ in training[:6]]
+    training += [(block, "validation") for block, _ in held_out]
+    found = run(tmp_path, training, target, OPTIONS | {"budgets": [0.002], "steps": 30})["networks"]
+    assert found.pop("steps") == 30
+    assert set(found) == {"nothing", "convolutions", "perceptron"}
+    weights = {name: row["weights"] for name, row in found.items()}
+    assert weights["nothing"] == 0
+    assert abs(weights["perceptron"] / weights["convolutions"] - 1) < 0.05
+    errors = {name: row["errors"]["target"]["0.002"] for name, row in found.items()}
+    assert len(set(errors.values())) == 3  # both learnt something, not the same
+    for name in ("convolutions", "perceptron"):
+        assert found[name]["validation"] <= found["nothing"]["validation"]
+
+
+def test_a_perceptron_sees_no_neighbours():
+    block = materials(2)[1]
+    geometry, step = geometry_of(block), np.float32(0.1)
+    g_omnv = np.float32(np.random.default_rng(0).uniform(size=block.g.transpose(3, 0, 1, 2).shape))
+    given_o = np.ones(len(g_omnv), bool)
+    moved = g_omnv.copy()
+    moved[0] += 1.0
+    for name, reaches in (("convolutions", True), ("perceptron", False)):
+        path = networks.NETWORKS[name](Shape(8, 1), nnx.Rngs(0)).decoder
+        change = [path.hidden(g, given_o, step, geometry) for g in (g_omnv, moved)]
+        others = np.abs(np.asarray(change[1] - change[0]))[1:]
+        assert (others.max() > 1e-4) == reaches
 
 
 def test_a_codec_without_remainders_has_none():

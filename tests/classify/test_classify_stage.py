@@ -10,7 +10,7 @@ from material_blocks import make_block
 
 from ephforge.classify import features, probe, stage
 
-OPTIONS = {"folds": 3, "pca_components": 6}
+OPTIONS = {"folds": 3, "pca_components": 6, "bonds": {"morse": "pair"}, "real_bonds": {}}
 
 
 def run(folder, monkeypatch, materials, codec=None, **inputs):

@@ -133,6 +133,7 @@ def records():
             "methods": {"latent": "", "pca": "", "handmade": ""},
             "synthetic_test": probed | {"within_lattice": probed},
             "first_principles": {"si_4": words | {"within_lattice": words}},
+            "bonding": bonding(),
             "wall_seconds": 1.0,
         },
         "latent": {
@@ -152,6 +153,22 @@ def records():
             "wall_seconds": 1.0,
         },
         "coverage": coverage_record(provenance("coverage")),
+    }
+
+
+def bonding():
+    rates = {"accuracy": [0.9, 0.8, 0.95], "balanced": [0.86, 0.7, 0.9]}
+    probes = {
+        "linear": rates | {"fewer_errors_than_pca": [0.4, 0.1, 0.6]},
+        "neighbours": rates | {"fewer_errors_than_pca": None},
+    }
+    lattice = {"prototypes": ["diamond", "rocksalt"], "materials": 30, "chance": 0.5}
+    words = {"true": "covalent", "latent": {"linear": "covalent"}, "pca": {"linear": "ionic"}}
+    return {
+        "methods": {"latent": "", "pca": ""},
+        "shapes": [],
+        "lattices": [lattice | {"test": {"latent": probes, "pca": probes}}],
+        "first_principles": {"si_4": words},
     }
 
 
@@ -270,6 +287,8 @@ def test_metrics_hold_what_was_promised(tmp_path):
     assert real["compress"]["0.001"]["autoencoder"] == 0.2
     assert real["superresolve"]["trilinear"] == 0.6
     assert real["classify"]["latent"] == "diamond"
+    assert real["bonding"]["pca"] == {"linear": "ionic"}
+    assert metrics["synthetic_test"]["bonding"][0]["materials"] == 30
     assert metrics["materials"]["rejected"] == {"imaginary modes": 2}
     assert metrics["materials"]["bases"] == {"s": 8}
     assert metrics["matrices"] == 96

@@ -23,6 +23,7 @@ rule ablation:
     params:
         call="ephforge.ablation.stage:run",
         seed=config["campaign"]["seed"],
+        training_options=config["train"],
         options=config["ablation"],
         code=lambda _: code_version("ablation"),
     script:

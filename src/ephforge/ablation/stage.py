@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from ephforge.ablation.linear import Errors, errors, errors_of, relevant
+from ephforge.ablation.networks import Trained, of_shapes, trained
 from ephforge.ablation.parts import variants
 from ephforge.ablation.removals import control, families
 from ephforge.core.errors import EphforgeError
@@ -26,12 +27,14 @@ def run(
     materials,
     metrics: str,
     seed: int,
+    training_options: dict,
     options: dict,
     provenance: dict,
 ) -> None:
     """Write the error of the linear codec with every family, and without each in turn.
 
-    Then that of the trained autoencoder with all its parts, and without each in turn.
+    Then that of the trained autoencoder with all its parts, and without each in turn; and of its
+    transform with no network, with convolutions and with a perceptron, trained alike.
 
     Beside each family stand `draws` random removals of the same size and the same symmetry
     classes: what a family adds is the difference, in units of their spread.
@@ -42,6 +45,7 @@ def run(
       materials: the tuning materials, files of stage firstprinciples.
       metrics: JSON record to write.
       seed: of the campaign; the random removals follow from it.
+      training_options: section `train` of the configuration; its steps are those of `options`.
       options: section `ablation` of the configuration.
 
     Raises:
@@ -60,7 +64,19 @@ def run(
     by_name = facts(read_index(dataset))
     classes = [class_of(block) for block in of_use]
     whole = errors(of_use, targets, budgets)
-    parts = _parts(load_codec(autoencoder), training, targets, budgets)
+    codec = load_codec(autoencoder)
+    parts = _parts(codec, training, targets, budgets)
+    validation = of_shapes(read_split(dataset, "validation"), targets)
+    networks = _networks(
+        trained(
+            codec,
+            of_shapes(training, targets),
+            validation,
+            training_options | {"steps": options["steps"]},
+        ),
+        targets,
+        budgets,
+    )
     log.info("%d of %d training materials matter", len(of_use), len(training))
     table = []
     for number, family in enumerate(families([by_name[block.name] for block in of_use])):
@@ -90,6 +106,7 @@ def run(
         "errors": whole,
         "families": table,
         "parts": parts,
+        "networks": networks | {"steps": options["steps"]},
         "wall_seconds": time.perf_counter() - start,
     }
     write_record(metrics, record)
@@ -101,6 +118,18 @@ def _parts(codec: Codec, training: list, targets: list, budgets: list[float]) ->
         found[name] = errors_of(make(), targets, budgets)
         log.info("without %s: %s", name, found[name])
     return found
+
+
+def _networks(found: dict[str, Trained], targets: list, budgets: list[float]) -> dict[str, dict]:
+    rows = {}
+    for name, one in found.items():
+        rows[name] = {
+            "weights": one.weights,
+            "validation": one.validation if np.isfinite(one.validation) else None,
+            "errors": errors_of(one.codec, targets, budgets),
+        }
+        log.info("network %s: %s", name, rows[name])
+    return rows
 
 
 def _without(blocks: list, gone: list[int]) -> list:

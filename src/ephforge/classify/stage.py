@@ -1,4 +1,7 @@
-"""Stage classify: prototype from the coupling, by linear probes on three kinds of features."""
+"""Stage classify: prototype from the coupling, by linear probes on three kinds of features.
+
+And bonding within one lattice, by linear probes and nearest neighbours (bonding.py).
+"""
 
 import logging
 import time
@@ -9,8 +12,10 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from ephforge.baselines.pca import lattice_key
+from ephforge.classify.bonding import Bonds, compared
 from ephforge.classify.features import fit_map_pca, handmade_features, pca_features
 from ephforge.classify.probe import fit_probe
+from ephforge.classify.shape_features import METHODS, shape_features
 from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
 from ephforge.core.records import write_record
@@ -34,7 +39,11 @@ def run(
     """Fit the probes on the training split, apply them to held-out and real materials.
 
     Twice: over all prototypes, and within the prototypes that share the commonest lattice,
-    because the symmetry of the map alone gives the lattice away.
+    because the symmetry of the map alone gives the lattice away.  Then bonding, for each shape
+    of materials (orbits, bands, modes) apart.
+
+    Args:
+      options: section `classify` of the configuration.
     """
     start = time.perf_counter()
     codec, splits = load_codec(autoencoder), read_splits(dataset)
@@ -64,9 +73,23 @@ def run(
         "methods": FEATURES,
         "synthetic_test": whole["test"] | {"within_lattice": within["test"]},
         "first_principles": predicted,
+        "bonding": _bonding(codec, splits, real, options),
         "wall_seconds": time.perf_counter() - start,
     }
     write_record(metrics, record)
+
+
+def _bonding(codec: Codec, splits: dict[str, list[Block]], real: list[Block], options) -> dict:
+    bonds = Bonds(options["bonds"], options["real_bonds"])
+    components = options["pca_components"]
+    found = compared(
+        splits,
+        real,
+        bonds,
+        lambda train: shape_features(codec, train, components),
+        options["folds"],
+    )
+    return {"methods": METHODS} | found
 
 
 def _descriptions(codec: Codec, train: list[Block], options: dict) -> dict[str, Describe]:

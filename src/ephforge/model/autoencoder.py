@@ -55,7 +55,7 @@ class Residual(nnx.Module):
         y_omnvf = nnx.gelu(self.norm(x_omnvf))
         moved = jnp.einsum("rop,pmnvf->romnvf", moves_roo[NEAR], y_omnvf)
         together = jnp.moveaxis(jnp.concatenate([y_omnvf[None], moved]), 0, -2)
-        means = [_mean(y_omnvf, axis) for axis in (1, 2, 3)]
+        means = [mean_over(y_omnvf, axis) for axis in (1, 2, 3)]
         local = self.convolve(together.reshape(*y_omnvf.shape[:-1], -1))
         return x_omnvf + local + self.mix(jnp.concatenate(means, axis=-1))
 
@@ -111,7 +111,8 @@ class Autoencoder(nnx.Module):
         return hermitian_part(guess_omnv + correction_omnv, geometry.partner_o)
 
 
-def _mean(x: Float[Array, "..."], axes) -> Float[Array, "..."]:
+def mean_over(x: Float[Array, "..."], axes) -> Float[Array, "..."]:
+    """Mean over some axes, spread over them again."""
     return jnp.broadcast_to(x.mean(axis=axes, keepdims=True), x.shape)
 
 
@@ -119,7 +120,7 @@ def _inputs(g_omnv, given_o, step, geometry: Geometry) -> Float[Array, "o m n v 
     """What every number starts from: itself, means around it, which channel, where, what step."""
     _, m, n, v = g_omnv.shape
     values = [g_omnv, jnp.minimum(g_omnv, 0.3)]
-    values += [_mean(g_omnv, axes) for axes in (1, 2, 3, (1, 2), (1, 2, 3))]
+    values += [mean_over(g_omnv, axes) for axes in (1, 2, 3, (1, 2), (1, 2, 3))]
     places = [
         ((jnp.arange(m) + 0.5) / m)[:, None, None],
         ((jnp.arange(n) + 0.5) / n)[:, None],

@@ -25,10 +25,10 @@ def assemble(
       options: section `report`.
 
     Returns:
-      `synthetic_test` and `first_principles.<material>`, each with compress, superresolve and
-      classify; `compression` (the best classical method and the ratio to it, bits, error-bounded
-      codes, physics of rebuilt maps, of real materials); `coverage` (shares of real values and
-      curves that the synthetic materials cover);
+      `synthetic_test` and `first_principles.<material>`, each with compress, superresolve,
+      classify and bonding; `compression` (the best classical method and the ratio to it, bits,
+      error-bounded codes, physics of rebuilt maps, of real materials); `coverage`
+      (shares of real values and curves that the synthetic materials cover);
       `novelty` (limit and share of test materials beyond it; scores of real ones stand with them);
       `materials`, `matrices`, `splits`, `seed` of the campaign; by stage `wall_time`
       (seconds, summed over shards and materials), `machines`, `code` and `options`, of all stages
@@ -45,6 +45,7 @@ def assemble(
             "superresolve": refine["synthetic_test"],
             "superresolve_median": refine["synthetic_test_median"],
             "classify": classify["synthetic_test"],
+            "bonding": classify["bonding"]["lattices"],
             "materials": card["splits"]["test"]["materials"],
         },
         "first_principles": {
@@ -52,6 +53,7 @@ def assemble(
                 "compress": compress["first_principles"][name],
                 "superresolve": refine["first_principles"][name],
                 "classify": classify["first_principles"][name],
+                "bonding": classify["bonding"]["first_principles"].get(name),
                 "neighbours": records["latent"]["neighbours"].get(name),
                 "coverage": records["coverage"]["first_principles"].get(name),
                 "novelty": records["latent"]["novelty"]["first_principles"].get(name),
