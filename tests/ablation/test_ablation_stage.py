@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -178,14 +180,14 @@ def test_networks_are_trained_alike(tmp_path):
 
 def test_a_perceptron_sees_no_neighbours():
     block = materials(2)[1]
-    geometry, step = geometry_of(block), np.float32(0.1)
+    geometry, step = jax.tree.map(jnp.asarray, geometry_of(block)), jnp.float32(0.1)
     g_omnv = np.float32(np.random.default_rng(0).uniform(size=block.g.transpose(3, 0, 1, 2).shape))
-    given_o = np.ones(len(g_omnv), bool)
+    given_o = jnp.ones(len(g_omnv), bool)
     moved = g_omnv.copy()
     moved[0] += 1.0
     for name, reaches in (("convolutions", True), ("perceptron", False)):
         path = networks.NETWORKS[name](Shape(8, 1), nnx.Rngs(0)).decoder
-        change = [path.hidden(g, given_o, step, geometry) for g in (g_omnv, moved)]
+        change = [path.hidden(jnp.asarray(g), given_o, step, geometry) for g in (g_omnv, moved)]
         others = np.abs(np.asarray(change[1] - change[0]))[1:]
         assert (others.max() > 1e-4) == reaches
 
