@@ -1,6 +1,6 @@
 """Leaving a family out: what it was worth is found, and nothing where it was worth nothing."""
 
-import dataclasses
+import itertools
 import json
 
 import jax
@@ -169,17 +169,17 @@ def test_every_part_is_left_out_in_turn(no_networks, tmp_path):
 
 
 def test_networks_are_trained_alike():
-    rows, _ = materials(12)
+    """Without a validation split the last weights are taken, so that training shows."""
+    rows, target = materials(12)
     training = [block for block, *_ in rows[:-1]]
-    held_out = [dataclasses.replace(block, name=f"held-{block.name}") for block in training[:3]]
-    options = TRAINING | {"steps": 40, "learning_rate": 0.01}
-    found = networks.trained(untrained_codec(training), training, held_out, options)
+    found = networks.trained(untrained_codec(training), training, [], TRAINING | {"steps": 20})
     assert set(found) == {"nothing", "convolutions", "perceptron"}
     assert found["nothing"].weights == 0
     assert abs(found["perceptron"].weights / found["convolutions"].weights - 1) < 0.05
-    errors = {name: one.validation for name, one in found.items()}
-    assert len(set(errors.values())) == 3  # both learnt something, not the same
-    assert max(errors["convolutions"], errors["perceptron"]) < errors["nothing"]
+    bits = 32 * target.g_grid.size // 500
+    rebuilt = [one.codec.encode(target, bits).g for one in found.values()]
+    for one, other in itertools.combinations(rebuilt, 2):
+        assert not np.array_equal(one, other)
 
 
 def test_a_perceptron_sees_no_neighbours():
