@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from ephforge.cli.main import app
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_indices
 from ephforge.core.netcdf import read
@@ -16,14 +18,14 @@ from ephforge.modelcodec.prior import Prior
 from ephforge.modelcodec.quantise import PRICE, WEIGHT, cost, decided_together, within
 from ephforge.symmetry.coarse import coarse
 
+SHIPPED = Path(__file__).parents[2] / "resources/first_principles"
 K, Q = (4, 4, 4), (2, 2, 2)
 BOUNDS = Bounds(0.05, 0.01, 2e-4, None)
 
 
 @pytest.fixture(scope="module", params=["alas_2", "si_2"])
 def reduced(request):
-    path = Path(__file__).parents[2] / f"resources/first_principles/{request.param}.nc"
-    model = read_model(read(path, "model"))
+    model = read_model(read(SHIPPED / f"{request.param}.nc", "model"))
     values = coarse(model, K, Q)
     header = model_header(model, values, BOUNDS)
     return model, header, parts(header).reductions, values
@@ -93,3 +95,19 @@ def test_the_edges_of_a_compressed_model_are_better(reduced):
         again_n = how.coefficients(coarse(found.model, K, Q))[2]
         errors.append(np.linalg.norm(row_xn @ (again_n - own_n)))
     assert errors[1] < 0.8 * errors[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--model", "--filled", "5"], "5 full bands: the model has 4, expected 1 to 4"),
+        (["--budget", "0.001", "--filled", "4"], "--filled: is of models, expected with --model"),
+    ],
+)
+def test_full_bands_that_make_no_sense_are_told(tmp_path, words, told):
+    result = CliRunner().invoke(
+        app, ["compress", str(SHIPPED / "si_2.nc"), *words, "-o", str(tmp_path / "x.eph")]
+    )
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert not list(tmp_path.iterdir())

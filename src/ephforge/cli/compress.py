@@ -74,6 +74,8 @@ def compress(
     from ephforge.core.errors import EphforgeError
 
     if not model:
+        if filled is not None:
+            raise EphforgeError("--filled: is of models, expected with --model; leave it away")
         asked = {"--budget": budget, "--error": error, "--bound": bound}
         compress_maps(source, output, asked, Window(k_mesh, q_mesh, bands), autoencoder, device)
         return
