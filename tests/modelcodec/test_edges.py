@@ -84,6 +84,7 @@ def test_numbers_decided_together_cost_less_in_all():
             assert price(together._replace(value_n=value_n)) > price(together) - 1e-9
 
 
+@pytest.mark.parametrize("reduced", ["si_2"], indirect=True)
 def test_the_edges_of_a_compressed_model_are_better(reduced):
     model, header, how, values = reduced
     row_xn = edges.rows(header, model.hopping, how.g, how.place_xi, 4)
