@@ -112,3 +112,9 @@ def test_a_rule_names_the_arguments_of_its_stage(stage):
 
 def test_the_snakefile_is_a_table_of_contents():
     assert len((ROOT / "Snakefile").read_text().splitlines()) < 50
+
+
+def test_shards_are_listed_where_a_rule_has_a_job():
+    """Every job of a shard reads all rules: 50,000 names in one of them cost it two seconds."""
+    assert RULES.count("shard=SHARDS") == 1
+    assert "lambda _: expand" in RULES.split("def all_shards")[1].split("\n\n")[0]

@@ -43,6 +43,7 @@ def planning(folder, target: str, *more: str) -> float:
     return processor_seconds("-m", "snakemake", *job, cwd=folder, env=environment)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("stage", ["lattice", "coupling"])
 def test_start_up_of_a_job(stage, checkout, tmp_path_factory, figures):
     """A job of Slurm starts Snakemake twice, and the stage once."""
@@ -63,6 +64,7 @@ def test_start_up_of_a_job(stage, checkout, tmp_path_factory, figures):
     assert own < 2
 
 
+@pytest.mark.faults
 def test_a_job_starts_as_fast_in_a_campaign_of_many_shards(checkout):
     """Every job reads the rules: none may list the shards that it does not need."""
     few, many = (

@@ -158,7 +158,7 @@ rule dispersions:
         # whose rule has found the models whole: a damaged one is named once
         expand(rules.firstprinciples.output.maps, material=DRAWN),
         dataset=rules.dataset.output.dataset,
-        lattice=expand(rules.lattice.output.shard, shard=SHARDS),
+        lattice=all_shards("lattice"),
         models=expand(rules.firstprinciples.input.model, material=DRAWN),
     output:
         arrays="results/dispersions/arrays.nc",
