@@ -60,6 +60,14 @@ def test_bonds_are_told_within_a_shape():
     assert record["first_principles"]["real"]["latent"]["linear"] == "pair"
 
 
+def test_chance_counts_all_that_could_be_said():
+    """Held-out materials of one kind of bonds do not make a guess right."""
+    blocks = splits()
+    blocks["test"] = [b for b in blocks["test"] if b.labels["potential"] == "morse"]
+    (lattice,) = compared(blocks, [], BONDS, features, 3)["lattices"]
+    assert (lattice["materials"], lattice["chance"]) == (4, 0.5)
+
+
 def test_nothing_to_tell_is_no_crash():
     only = {"train": splits()["train"][:1], "test": []}
     found = compared(only, [], BONDS, features, 3)

@@ -39,10 +39,12 @@ class Answers(NamedTuple):
     Attributes:
       group: shape and true bonding of each; the same weight for each in balanced accuracies.
       right: (features, probe) -> whether it is right.
+      known: shape -> kinds of bonds that its probes choose from.
     """
 
     group: list[tuple]
     right: dict[tuple[str, str], list[bool]]
+    known: dict[tuple, int]
 
 
 def shape_of(block: Block) -> tuple:
@@ -77,7 +79,7 @@ def compared(
             [b for b in blocks if shape_of(b) == shape and bonds.of(b) is not None]
             for blocks in (splits["test"], real)
         )
-        of_lattice = answers.setdefault(shape[0], Answers([], {}))
+        of_lattice = answers.setdefault(shape[0], Answers([], {}, {}))
         row, said = _of_shape(train, test, asked, bonds, features_of(train), folds, of_lattice)
         shapes.append(row)
         words |= said
@@ -91,6 +93,7 @@ def _of_shape(train, test, asked, bonds: Bonds, features: Features, folds: int, 
     families = [dealt_together(block.labels["family"]) for block in train]
     true = [bonds.of(block) for block in test]
     number = len(answers.group)
+    answers.known[shape_of(train[0])] = len(set(labels))
     answers.group.extend((shape_of(train[0]), label) for label in true)
     words = {block.name: {"true": bonds.of(block)} for block in asked}
     row = {
@@ -125,21 +128,14 @@ def _lattice(key: bytes, answers: Answers, test: list[Block]) -> dict:
         against = fewer_errors(np.array(right), np.array(answers.right["pca", name]))
         rates["fewer_errors_than_pca"] = against and list(against)
         found.setdefault(kind, {})[name] = rates
-    count = [len(classes) for classes in _classes(answers.group).values()]
     prototypes = {b.labels["prototype"] for b in test if lattice_key(b.orbits) == key}
     return {
         "prototypes": sorted(prototypes),
         "materials": len(group_i),
-        "chance": float(sum(1 for _ in count) / sum(count)),
+        # of guesses among all that a probe knows, whatever the held-out materials are
+        "chance": float(np.mean([1 / answers.known[shape] for shape, _ in set(answers.group)])),
         "test": found,
     }
-
-
-def _classes(groups: list[tuple]) -> dict:
-    classes = defaultdict(set)
-    for shape, label in groups:
-        classes[shape].add(label)
-    return classes
 
 
 def _rates(right: list[bool], true: list[str]) -> dict | None:
