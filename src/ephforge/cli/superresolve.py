@@ -10,7 +10,7 @@ from ephforge.cli.pretrained import AutoencoderOption
 from ephforge.cli.sources import Bands, KMesh, QMesh
 
 Mesh = tuple[int, int, int]
-Method = Literal["response", "multipoles", "split", "short", "nearest", "zone", "epw"]
+Method = Literal["response", "relatives", "multipoles", "split", "short", "nearest", "zone", "epw"]
 Coarse = Annotated[
     Mesh | None,
     typer.Option(metavar="A B C", help="Coarse mesh of the run.", show_default="in the file"),
@@ -34,10 +34,20 @@ def superresolve(
         Method,
         typer.Option(
             help="Of a model. response: model electrons on the crystal tell the far part (a "
-            "minute); multipoles: quadrupoles and octupoles do; split, short (metals), nearest: "
-            "images alone; zone, epw: as EPW."
+            "minute), with --relative both do; relatives: --relative alone; multipoles: "
+            "quadrupoles and octupoles do; split, short (metals), nearest: images alone; zone, "
+            "epw: as EPW."
         ),
     ] = "response",
+    relatives: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--relative",
+            metavar="FILE",
+            help="Model of another material on the fine q mesh, atoms and functions at the same "
+            "places; once for each.",
+        ),
+    ] = None,
     coarse_q: Coarse = None,
     coarse_k: Coarse = None,
     maps: Annotated[
@@ -65,22 +75,26 @@ def superresolve(
     elif q_grid is None:
         raise EphforgeError(f"{source}: no --q-grid, expected the fine q mesh; give --q-grid A B C")
     else:
-        refine_model(source, output, q_grid, method, (coarse_k, coarse_q))
+        refine_model(source, output, q_grid, method, (coarse_k, coarse_q), relatives or [])
 
 
-def refine_model(source: Path, output: Path, q_grid: Mesh, method: str, coarse) -> None:
+def refine_model(
+    source: Path, output: Path, q_grid: Mesh, method: str, coarse, relatives: list[Path]
+) -> None:
     """Write a model on a fine q mesh; coarse k and q meshes where the file does not say them."""
     from ephforge.cli.models import read_model_file
     from ephforge.core.netcdf import write
     from ephforge.core.realspace import model_variables
-    from ephforge.refinement.refine import METHODS, refine
+    from ephforge.refinement.refine import METHODS, RELATIVES, refine
 
     model, contents = read_model_file(source)
     meshes = (
         _mesh("k", coarse[0], contents.variables, source),
         _mesh("q", coarse[1], contents.variables, source),
     )
-    fine = refine(model, meshes, q_grid, METHODS[method])
+    settings = RELATIVES if relatives or method == "relatives" else METHODS[method]
+    known = _known(model, meshes, q_grid, method, relatives)
+    fine = refine(model, meshes, q_grid, settings, known)
     variables, attributes = model_variables(fine, contents.attributes.get("g_step"))
     attributes["source"] = contents.attributes.get("source", {})
     attributes["refinement"] = {
@@ -88,13 +102,38 @@ def refine_model(source: Path, output: Path, q_grid: Mesh, method: str, coarse) 
         "k_mesh": list(meshes[0]),
         "from_q_mesh": list(meshes[1]),
         "to_q_mesh": list(q_grid),
-        "settings": METHODS[method]._asdict(),
+        "settings": settings._asdict(),
     }
+    if relatives:
+        attributes["refinement"]["relatives"] = [path.stem for path in relatives]
     write(output, "model", variables, attributes)
     typer.echo(
         f"{output}: {model.name}, q mesh {meshes[1]} refined to {tuple(q_grid)} by '{method}'; "
         f"{len(fine.coupling.phonon_cells)} cells of Rp"
     )
+
+
+def _known(model, meshes: tuple[Mesh, Mesh], q_grid: Mesh, method: str, relatives: list[Path]):
+    """Couplings that are combined; None where the method has its own or none."""
+    from ephforge.core.errors import EphforgeError
+    from ephforge.refinement import response
+    from ephforge.refinement.coarse import points_of
+    from ephforge.refinement.relatives import columns, read_relative
+
+    if not relatives:
+        if method == "relatives":
+            raise EphforgeError(
+                "--method relatives: no relatives, expected at least one; give --relative FILE"
+            )
+        return None
+    if method not in ("response", "relatives"):
+        raise EphforgeError(
+            f"--relative: nothing that --method {method} uses, expected response or relatives; "
+            "leave one of the two out"
+        )
+    points_of(meshes[1], q_grid)
+    found = columns(model, [read_relative(str(one)) for one in relatives], meshes[0], q_grid)
+    return found + (response.templates(model, meshes[0], q_grid) if method == "response" else [])
 
 
 def _mesh(letter: str, stated: Mesh | None, variables: dict, source: Path) -> Mesh:

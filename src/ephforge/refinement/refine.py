@@ -28,7 +28,8 @@ class Method(NamedTuple):
 
     Attributes:
       images: as in images.py. split: length of the decay of what is shared (0: nearest).
-      trend: "", "multipoles" or "response". fit: length of the decay that weighs the fit.
+      trend: "", "multipoles", "response" or "relatives". fit: length of the decay that weighs
+        the fit.
       lattice: length of the decay of shared force constants (0: nearest, as codes do).
       meaning: one line.
     """
@@ -55,19 +56,33 @@ METHODS = {
     ),
 }
 
+# needs couplings of other materials, and so is in no list of what is tried on every material
+RELATIVES = Method(
+    "three", 0.75, "relatives", 0.35, 0.4, "split, after the couplings of other materials"
+)
+Columns = list[Float[np.ndarray, "p s 3 k a a"]]
+
 
 def couplings(
-    model: Model, k_mesh: Mesh, coarse: Mesh, fine: Mesh, method: Method
+    model: Model,
+    k_mesh: Mesh,
+    coarse: Mesh,
+    fine: Mesh,
+    method: Method,
+    columns: Columns | None = None,
 ) -> Complex[np.ndarray, "q s 3 k a a"]:
     """g at the q of a fine mesh, dipole fields included, from those of a coarse one; eV/angstrom.
 
     Args:
       model: its g is taken at the q of the coarse mesh, where it is exact, and nowhere else.
       k_mesh: the coarse k mesh; cells Re count modulo it.
+      columns: couplings on the cells of the fine mesh that trends "response" and "relatives"
+        combine, dipole fields taken out (response.templates, relatives.columns); the former
+        solves for its own where none are given.
 
     Raises:
       EphforgeError: the meshes do not fit, or a trend cannot be had for the material.
-    """
+    """  # fmt: skip
     coarse_mesh.points_of(coarse, fine)
     class_p = coarse_mesh.class_of(coarse, fine)
     coarse_q3, fine_q3 = mesh_points(coarse), mesh_points(fine)
@@ -87,28 +102,40 @@ def couplings(
     smooth = 0.0
     if known:
         _, variance = images.three_centre_weights(model, k_mesh, coarse, fine, method.fit * unit)
-        found = {"multipoles": _multipoles, "response": _response}[known]
-        smooth = found(model, y_oscrab.real, variance, (k_mesh, coarse, fine))
+        if known == "multipoles":
+            smooth = _multipoles(model, y_oscrab.real, variance, (coarse, fine))
+        else:
+            if columns is None:
+                columns = response.templates(model, k_mesh, fine)
+            fitted = {"response": trend.combined, "relatives": trend.blended}[known]
+            smooth = fitted(columns, y_oscrab.real, variance, class_p)
         y_oscrab = y_oscrab - trend.fold(smooth, class_p)
     g_pscrab = smooth + y_oscrab[class_p] * weight[:, :, None]
     return with_field(to_points(g_pscrab, fine), at_fine)
 
 
-def refine(model: Model, meshes: tuple[Mesh, Mesh], fine: Mesh, method: Method) -> Model:
+def refine(
+    model: Model,
+    meshes: tuple[Mesh, Mesh],
+    fine: Mesh,
+    method: Method,
+    columns: Columns | None = None,
+) -> Model:
     """The model on a fine q mesh; force constants are refined by the same method.
 
     Args:
       meshes: coarse k and q mesh of the model.
+      columns: as `couplings`.
 
     Raises:
       EphforgeError: the model is a two-centre one, or as `couplings`.
-    """
+    """  # fmt: skip
     if not isinstance(model.coupling, WannierCoupling):
         raise EphforgeError(
             f"{model.name}: a two-centre model, which is exact at every q; give a Wannier model"
         )
     k_mesh, coarse = meshes
-    g_qscrab = couplings(model, k_mesh, coarse, fine, method)
+    g_qscrab = couplings(model, k_mesh, coarse, fine, method, columns)
     unit = float(np.linalg.norm(model.crystal.cell[0]))
     polar = model.long_range and replace(model.long_range, q_mesh=tuple(fine))
     found = replace(
@@ -162,7 +189,7 @@ def in_cells(
 
 def _multipoles(model: Model, y_oscrab, variance, meshes) -> Float[np.ndarray, "p s 3 k a a"]:
     """Quadrupoles and octupoles of each atom, fitted to the entries Re = 0, a = b."""
-    _, coarse, fine = meshes
+    coarse, fine = meshes
     class_p = coarse_mesh.class_of(coarse, fine)
     columns_psax = multipoles.windowed(model, coarse, fine)
     folded_osax = trend.fold(columns_psax, class_p)
@@ -182,23 +209,3 @@ def _multipoles(model: Model, y_oscrab, variance, meshes) -> Float[np.ndarray, "
         view_pcrab = found[:, s]
         view_pcrab[:, :, 0, a, a] = potential_pca
     return found
-
-
-def _response(model: Model, y_oscrab, variance, meshes) -> Float[np.ndarray, "p s 3 k a a"]:
-    """A combination of model materials, fitted to all entries."""
-    k_mesh, coarse, fine = meshes
-    class_p = coarse_mesh.class_of(coarse, fine)
-    signed, columns = [], []
-    y_abx = np.moveaxis(y_oscrab, (-2, -1), (0, 1)).reshape(*y_oscrab.shape[-2:], -1)
-    for template in response.templates(model, k_mesh, fine):
-        folded = trend.fold(template, class_p)
-        folded_abx = np.moveaxis(folded, (-2, -1), (0, 1)).reshape(y_abx.shape)
-        sign_a = trend.signs(y_abx, folded_abx)
-        sign_ab = sign_a[:, None] * sign_a
-        signed.append(template * sign_ab)
-        columns.append((folded * sign_ab).ravel())
-    full = np.broadcast_to(variance[:, :, None], y_oscrab.shape).ravel()
-    amount_j = trend.amplitudes(
-        np.stack(columns, axis=1), y_oscrab.reshape(-1, 1), full, trend.RIDGE
-    )[:, 0]
-    return np.einsum("j,j...->...", amount_j, np.stack(signed))

@@ -8,6 +8,9 @@ sum of several, has the sum of their variances; amplitudes are those of the smal
     sum (y - sum_j c_j fold(X_j))^2 / variance  +  ridge |c|^2 tr(A) / j
 
 with A the matrix of the normal equations, j x j.
+
+Couplings of other materials are combined with two amplitudes, one for all entries and what those
+with a = b, Re = 0 deviate from it; the deviations cost more.
 """
 
 import numpy as np
@@ -15,6 +18,7 @@ from jaxtyping import Float
 
 RIDGE = 1e-3  # of model responses, which are much alike
 NO_RIDGE = 1e-8
+DEVIATION = 0.1  # ridge of deviations, of a column's own square
 
 
 def fold(values_p: Float[np.ndarray, "p *x"], class_p: np.ndarray) -> Float[np.ndarray, "o *x"]:
@@ -59,3 +63,63 @@ def signs(
         sign_a[b] = sign_a[a] * (1.0 if product_ab[a, b] >= 0 else -1.0)
         done.append(b)
     return sign_a
+
+
+def combined(
+    columns: list[Float[np.ndarray, "p s 3 k a a"]],
+    y_oscrab: Float[np.ndarray, "o s 3 k a a"],
+    variance: Float[np.ndarray, "o s k a a"],
+    class_p: np.ndarray,
+) -> Float[np.ndarray, "p s 3 k a a"]:
+    """The combination of couplings that fits all entries best, one amplitude each."""
+    signed = [in_signs(column, y_oscrab, class_p) for column in columns]
+    folded_xj = np.stack([fold(column, class_p).ravel() for column in signed], axis=1)
+    full = np.broadcast_to(variance[:, :, None], y_oscrab.shape).ravel()
+    amount_j = amplitudes(folded_xj, y_oscrab.reshape(-1, 1), full, RIDGE)[:, 0]
+    return np.einsum("j,j...->...", amount_j, np.stack(signed))
+
+
+def blended(
+    columns: list[Float[np.ndarray, "p s 3 k a a"]],
+    y_oscrab: Float[np.ndarray, "o s 3 k a a"],
+    variance: Float[np.ndarray, "o s k a a"],
+    class_p: np.ndarray,
+) -> Float[np.ndarray, "p s 3 k a a"]:
+    """The same with deviations of the entries a = b, Re = 0; columns count alike, whatever size."""
+    root = np.sqrt(variance)[:, :, None]
+    signed, rows, ridges = [], [], []
+    for column in columns:
+        own = in_signs(column, y_oscrab, class_p)
+        for part, ridge in ((own, RIDGE), *((one, DEVIATION) for one in _apart(own))):
+            row_x = (fold(part, class_p) / root).ravel()
+            size = np.linalg.norm(row_x)
+            if size > 0:
+                signed.append(part / size)
+                rows.append(row_x / size)
+                ridges.append(ridge)
+    row_jx = np.stack(rows)
+    normal_jj = row_jx @ row_jx.T + np.diag(ridges)
+    amount_j = np.linalg.solve(normal_jj, row_jx @ (y_oscrab / root).ravel())
+    return sum(amount * part for amount, part in zip(amount_j, signed, strict=True))
+
+
+def in_signs(
+    column: Float[np.ndarray, "p s 3 k a a"],
+    y_oscrab: Float[np.ndarray, "o s 3 k a a"],
+    class_p: np.ndarray,
+) -> Float[np.ndarray, "p s 3 k a a"]:
+    """A coupling with its functions in the signs of those of a coarse one."""
+    y_abx, folded_abx = (
+        np.moveaxis(x, (-2, -1), (0, 1)).reshape(*x.shape[-2:], -1)
+        for x in (y_oscrab, fold(column, class_p))
+    )
+    sign_a = signs(y_abx, folded_abx)
+    return column * (sign_a[:, None] * sign_a)
+
+
+def _apart(column: Float[np.ndarray, "p s 3 k a a"]) -> tuple[np.ndarray, np.ndarray]:
+    """Entries a = b, Re = 0, and all others."""
+    a = np.arange(column.shape[-1])
+    others = column.copy()
+    others[:, :, :, 0, a, a] = 0
+    return column - others, others
