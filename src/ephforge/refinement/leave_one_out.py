@@ -73,11 +73,7 @@ def row(one: Relative, others: list[Relative]) -> Row:
         )
     few, fine, model = meshes[0], one.q_mesh, one.model
     kept, refused = chosen(one, others)
-    known: dict[str, Columns] = {"relatives": columns(model, kept, one.k_mesh, fine)}
-    try:
-        known["electrons"] = response.templates(model, one.k_mesh, fine)
-    except EphforgeError as error:
-        refused["model electrons"] = str(error)
+    known = _known(one, kept, refused)
     q_q3 = mesh_points(fine)
     true = coarse.at_points(model, one.k_mesh, q_q3), coarse.dynamical(model, q_q3)
     judge = Judge(model, one.k_mesh, coarse.points_of(few, fine), fine, *true)
@@ -90,6 +86,16 @@ def row(one: Relative, others: list[Relative]) -> Row:
         own = replace(model, force_constants=force_constants(model, few, method.lattice * unit))
         errors[name] = judge.errors(g, coarse.dynamical(own, q_q3))
     return Row(model.name, errors, [other.source for other in kept], refused)
+
+
+def _known(one: Relative, kept: list[Relative], refused: dict[str, str]) -> dict[str, Columns]:
+    """Couplings that are combined; adds to `refused`."""
+    known = {"relatives": columns(one.model, kept, one.k_mesh, one.q_mesh)}
+    try:
+        known["electrons"] = response.templates(one.model, one.k_mesh, one.q_mesh)
+    except EphforgeError as error:
+        refused["model electrons"] = str(error)
+    return known
 
 
 def table(rows: list[Row], measure: str) -> str:
