@@ -14,7 +14,7 @@ from ephforge.core.netcdf import read
 from ephforge.core.realspace import WannierCoupling
 from ephforge.refinement import coarse, leave_one_out, response, trend
 from ephforge.refinement.leave_one_out import chosen
-from ephforge.refinement.refine import METHODS, RELATIVES, couplings, in_cells
+from ephforge.refinement.refine import METHODS, RELATIVES, couplings, in_cells, refine
 from ephforge.refinement.relatives import Relative, columns, composition, read_relative
 
 SHIPPED = Path(__file__).parents[2] / "resources/first_principles"
@@ -184,6 +184,20 @@ def test_relatives_alone_are_better_than_images(arsenide, carbide):
     np.testing.assert_allclose(found[on], true[on], atol=1e-9)
 
 
+def test_g_is_hermitian_off_the_meshes(arsenide, carbide):
+    """<a, k+q| dV(q) |b, k> and <b, k| dV(-q) |a, k+q>*, of a relative in mirror image."""
+    other = carbide._replace(model=turned(carbide))
+    known = columns(arsenide, [other], K, FINE)
+    coupling = refine(arsenide, (K, COARSE), FINE, RELATIVES, known).coupling
+    k, q, both = np.array([0.07, -0.22, 0.4]), np.array([0.13, 0.27, -0.4]), []
+    for k_3, q_3 in ((k, q), (k + q, -q)):
+        phase_p = np.exp(2j * np.pi * coupling.phonon_cells @ q_3)
+        phase_r = np.exp(2j * np.pi * coupling.electron_cells @ k_3)
+        both.append(np.einsum("p,r,pscrab->scab", phase_p, phase_r, coupling.g))
+    apart = np.linalg.norm(both[0] - both[1].conj().swapaxes(-1, -2))
+    assert apart < 1e-4 * np.linalg.norm(both[0])
+
+
 def stretched(one):
     crystal = one.model.crystal
     longer = crystal.cell * np.array([1.0, 1.0, 1.4])
@@ -193,10 +207,10 @@ def stretched(one):
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("mg2si_4", lambda one: one, "3 atoms, expected 2 as alas_4"),
-        ("si_4b8", lambda one: one, "8 Wannier functions, expected 4 as alas_4"),
-        ("c_2", lambda one: one, "2x2x2 q mesh, expected 4x4x4 as alas_4"),
-        ("c_4", lambda one: one._replace(k_mesh=(8, 8, 8)), "8x8x8 k mesh, expected 4x4x4"),
+        ("mg2si_4", lambda one: one, "number of atoms 3, expected 2 as alas_4"),
+        ("si_4b8", lambda one: one, "number of Wannier functions 8, expected 4 as alas_4"),
+        ("c_2", lambda one: one, "q mesh 2x2x2, expected 4x4x4 as alas_4"),
+        ("c_4", lambda one: one._replace(k_mesh=(8, 8, 8)), "k mesh 8x8x8, expected 4x4x4"),
         ("c_4", stretched, "a cell of another shape, expected that of alas_4"),
         ("mgo_4", lambda one: one, "atoms or Wannier functions at other places of the cell"),
     ],
@@ -267,7 +281,7 @@ def test_the_command(tmp_path):
     for words, said in (
         (("--method", "relatives"), "give --relative FILE"),
         (("--method", "split", "--relative", SHIPPED / "c_4.nc"), "leave one of the two out"),
-        (("--relative", SHIPPED / "c_2.nc"), "2x2x2 q mesh, expected 4x4x4"),
+        (("--relative", SHIPPED / "c_2.nc"), "q mesh 2x2x2, expected 4x4x4"),
         (("--relative", SHIPPED / "gone.nc"), "gone.nc"),
     ):
         refused = run(*words)

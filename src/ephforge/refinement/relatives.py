@@ -84,15 +84,15 @@ def checked(model: Model, relative: Relative, k_mesh: Mesh, fine: Mesh) -> list:
     """
     other = relative.model
     pairs = (
-        ("atoms", len(other.crystal.positions), len(model.crystal.positions)),
-        ("Wannier functions", len(other.hopping.site), len(model.hopping.site)),
+        ("number of atoms", len(other.crystal.positions), len(model.crystal.positions)),
+        ("number of Wannier functions", len(other.hopping.site), len(model.hopping.site)),
         ("k mesh", _told(relative.k_mesh), _told(k_mesh)),
         ("q mesh", _told(relative.q_mesh), _told(fine)),
     )
     for what, is_there, expected in pairs:
         if is_there != expected:
             raise EphforgeError(
-                f"{relative.source}: {is_there} {what}, expected {expected} as {model.name} "
+                f"{relative.source}: {what} {is_there}, expected {expected} as {model.name} "
                 "refined; leave it out of the relatives"
             )
     if len(turns(model.crystal, other.crystal)) == 0:
