@@ -1,5 +1,6 @@
 """Other real materials as forms of the coupling: by what a relative must not depend on."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,11 +159,12 @@ def turned(one):
 
 @pytest.mark.parametrize("change", [shifted, exchanged, renamed, turned])
 def test_how_a_relative_is_written_down_does_not_show(arsenide, carbide, change):
-    model = change(carbide)
+    model, class_p = change(carbide), coarse.class_of(COARSE, FINE)
     same = carbide._replace(model=replace(carbide.model, long_range=None))
-    plain = refined(arsenide, [carbide if model.long_range else same])
-    found = refined(arsenide, [carbide._replace(model=model)])
-    # operations of the crystal are those of DFPT's numbers to about 1e-4
+    (plain,) = columns(arsenide, [carbide if model.long_range else same], K, FINE)
+    (other,) = columns(arsenide, [carbide._replace(model=model)], K, FINE)
+    found = trend.in_signs(other, trend.fold(plain, class_p), class_p)
+    # DFPT's numbers have the operations of the crystal to about 1e-4
     np.testing.assert_allclose(found, plain, atol=1e-3 * np.abs(plain).max())
 
 
@@ -251,21 +253,42 @@ def test_files_of_the_same_material_are_left_out():
     assert composition(shipped("sic_2h_4").model) == composition(shipped("sic_4").model)
 
 
-def test_the_table_has_every_way_and_what_refused(arsenide, carbide, monkeypatch):
+def test_the_table_of_one_command(tmp_path, monkeypatch, capsys):
     def refuse(*_):
         raise EphforgeError("no gap")
 
     monkeypatch.setattr(response, "templates", refuse)
-    one = Relative("alas.nc", arsenide, K, FINE)
-    row = leave_one_out.row(one, [carbide, one])
-    assert row.refused == {"alas.nc": "the same material", "model electrons": "no gap"}
-    assert row.errors["relatives"].complex < row.errors["split"].complex
-    head, _, line = leave_one_out.table([row], "magnitude").splitlines()
+    files = [str(SHIPPED / f"{name}.nc") for name in ("sic_4", "alas_4", "mg2si_4")]
+    words = ["leave_one_out", *files, "--only", "alas_4", "-o", str(tmp_path / "out.json")]
+    monkeypatch.setattr("sys.argv", words)
+    leave_one_out.main()
+    head, _, line = capsys.readouterr().out.split("\n\n")[0].splitlines()
     assert head.split(" | ")[1:4] == ["epw", "split", "response"]
-    assert line.count(" - |") == 3
-    assert line.endswith("| 1 |")
-    (told,) = leave_one_out.record([row]).values()
+    assert line.startswith("| alas_4 | 0.119 | 0.070 | - | - | 0.0")
+    assert line.endswith(" | - | 1 |")
+    told = json.loads((tmp_path / "out.json").read_text())["alas_4"]
     assert told["relatives"] == ["sic_4"]
+    assert told["refused"]["model electrons"] == "no gap"
+    assert told["refused"]["mg2si_4"].startswith("number of atoms 3, expected 2")
+    assert told["errors"]["relatives"]["complex"] < told["errors"]["split"]["complex"]
+
+
+def test_what_the_command_is_told(monkeypatch, capsys):
+    asked = []
+
+    def kept(one, others, electrons):
+        asked.append((one.model.name, len(others), electrons))
+        return leave_one_out.Row(one.model.name, {}, [], {})
+
+    monkeypatch.setattr(leave_one_out, "row", kept)
+    files = [str(SHIPPED / f"{name}.nc") for name in ("si_2", "c_2")]
+    monkeypatch.setattr("sys.argv", ["leave_one_out", *files, "--without-electrons"])
+    leave_one_out.main()
+    assert asked == [("si_2", 1, False), ("c_2", 1, False)]
+    assert "| si_2 | - | - |" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["leave_one_out", str(SHIPPED / "gone.nc")])
+    with pytest.raises(SystemExit, match=r"error: .*gone\.nc"):
+        leave_one_out.main()
 
 
 def test_the_command(tmp_path):

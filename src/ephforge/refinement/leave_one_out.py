@@ -59,8 +59,11 @@ def chosen(one: Relative, others: list[Relative]) -> tuple[list[Relative], dict[
     return kept, refused
 
 
-def row(one: Relative, others: list[Relative]) -> Row:
+def row(one: Relative, others: list[Relative], electrons: bool = True) -> Row:
     """Errors of every way from the coarsest mesh, at the q that it lacks.
+
+    Args:
+      electrons: whether model electrons are solved for, a minute (a metal: ten).
 
     Raises:
       EphforgeError: no coarser mesh divides that of the material.
@@ -73,7 +76,7 @@ def row(one: Relative, others: list[Relative]) -> Row:
         )
     few, fine, model = meshes[0], one.q_mesh, one.model
     kept, refused = chosen(one, others)
-    known = _known(one, kept, refused)
+    known = _known(one, kept, refused, electrons)
     q_q3 = mesh_points(fine)
     true = coarse.at_points(model, one.k_mesh, q_q3), coarse.dynamical(model, q_q3)
     judge = Judge(model, one.k_mesh, coarse.points_of(few, fine), fine, *true)
@@ -88,9 +91,13 @@ def row(one: Relative, others: list[Relative]) -> Row:
     return Row(model.name, errors, [other.source for other in kept], refused)
 
 
-def _known(one: Relative, kept: list[Relative], refused: dict[str, str]) -> dict[str, Columns]:
+def _known(
+    one: Relative, kept: list[Relative], refused: dict[str, str], electrons: bool
+) -> dict[str, Columns]:
     """Couplings that are combined; adds to `refused`."""
     known = {"relatives": columns(one.model, kept, one.k_mesh, one.q_mesh)}
+    if not electrons:
+        return known
     try:
         known["electrons"] = response.templates(one.model, one.k_mesh, one.q_mesh)
     except EphforgeError as error:
@@ -115,11 +122,14 @@ def main() -> None:
     parser.add_argument("files", nargs="+", metavar="MODEL", help="files of kind model")
     parser.add_argument("-o", "--output", type=Path, help="JSON with all errors")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="rows of these materials alone")
+    parser.add_argument(
+        "--without-electrons", action="store_true", help="relatives alone, in seconds"
+    )
     words = parser.parse_args()
     try:
         found = [read_relative(path) for path in words.files]
         rows = [
-            row(one, [other for other in found if other is not one])
+            row(one, [other for other in found if other is not one], not words.without_electrons)
             for one in found
             if words.only is None or one.model.name in words.only
         ]
