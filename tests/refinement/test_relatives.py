@@ -298,6 +298,7 @@ def test_the_command(tmp_path):
 
     done = run("--method", "relatives", "--relative", SHIPPED / "c_4.nc")
     assert done.exit_code == 0, done.output
+    assert "by 'relatives' with c_4" in done.output.replace("\n", " ")
     told = read(tmp_path / "f.nc", "model").attributes["refinement"]
     assert told["relatives"] == ["c_4"]
     assert told["method"] == told["settings"]["trend"] == "relatives"

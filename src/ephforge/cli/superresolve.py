@@ -107,8 +107,10 @@ def refine_model(
     if relatives:
         attributes["refinement"]["relatives"] = [path.stem for path in relatives]
     write(output, "model", variables, attributes)
+    beside = f" with {', '.join(path.stem for path in relatives)}" if relatives else ""
     typer.echo(
-        f"{output}: {model.name}, q mesh {meshes[1]} refined to {tuple(q_grid)} by '{method}'; "
+        f"{output}: {model.name}, q mesh {meshes[1]} refined to {tuple(q_grid)} by '{method}'"
+        f"{beside}; "
         f"{len(fine.coupling.phonon_cells)} cells of Rp"
     )
 

@@ -82,7 +82,7 @@ def couplings(
 
     Raises:
       EphforgeError: the meshes do not fit, or a trend cannot be had for the material.
-    """  # fmt: skip
+    """
     coarse_mesh.points_of(coarse, fine)
     class_p = coarse_mesh.class_of(coarse, fine)
     coarse_q3, fine_q3 = mesh_points(coarse), mesh_points(fine)
@@ -129,7 +129,7 @@ def refine(
 
     Raises:
       EphforgeError: the model is a two-centre one, or as `couplings`.
-    """  # fmt: skip
+    """
     if not isinstance(model.coupling, WannierCoupling):
         raise EphforgeError(
             f"{model.name}: a two-centre model, which is exact at every q; give a Wannier model"
