@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import shape_checks
 import slurm_trial
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+shape_checks.install()
 
 ROOT = Path(__file__).parents[1]
 CHECKOUT = ("Snakefile", "workflow", "config.yaml", "config", "profiles", "slurm", "src")
