@@ -38,7 +38,8 @@ def _how(value) -> Callable | None:
     """Function from a value of this type to all that a check sees; None for the type alone."""
     if isinstance(value, type):
         return lambda value: value
-    if hasattr(value, "shape") and hasattr(value, "dtype"):  # tracers of JAX as well
+    of = type(value)  # asking the value could call a function that is checked
+    if hasattr(of, "shape") and hasattr(of, "dtype"):  # tracers of JAX as well
         return _of_array
     is_container = isinstance(value, list | tuple | dict | set | frozenset)
     return _of_several if is_container else None

@@ -1,6 +1,10 @@
 """A check that was passed is not repeated; anything new is checked, and refused as at first."""
 
+from typing import NamedTuple
+
 import beartype
+import jax
+import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
@@ -65,6 +69,33 @@ def test_a_wrong_result_of_right_arguments_is_refused():
 def test_entries_of_a_list_are_looked_at(wrong):
     with pytest.raises(TypeCheckError):
         total([wrong])
+
+
+@jaxtyping.jaxtyped(typechecker=beartype.beartype)
+def traced(x_n: Float[jax.Array, " n"], y_n: Float[jax.Array, " n"]) -> Float[jax.Array, " n"]:
+    return x_n + y_n
+
+
+def test_what_jax_traces_is_looked_at():
+    for n in (2, 3):
+        assert jax.jit(traced)(jnp.ones(n), jnp.ones(n)).shape == (n,)
+    with pytest.raises(TypeCheckError, match="checking the parameters of"):
+        jax.jit(traced)(jnp.ones(2), jnp.ones(1))
+
+
+class Shaped(NamedTuple):
+    """Of which the shape is a function that is checked."""
+
+    x: np.ndarray
+
+    @property
+    @jaxtyping.jaxtyped(typechecker=beartype.beartype)
+    def shape(self) -> tuple[int, ...]:
+        return self.x.shape
+
+
+def test_what_is_no_array_may_have_a_shape():
+    assert Shaped(np.ones(3)).shape == (3,)
 
 
 def test_a_check_is_done_once_for_the_same_shapes():
