@@ -6,16 +6,25 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+import shape_checks
 import slurm_trial
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+shape_checks.install()
 
 ROOT = Path(__file__).parents[1]
 CHECKOUT = ("Snakefile", "workflow", "config.yaml", "config", "profiles", "slurm", "src")
 TINY = ROOT / "tests/campaign/config.yaml"
+# jobs of one session share what they compile: of most of them that is the larger part of the time
+_KERNELS = tempfile.TemporaryDirectory(prefix="ephforge-kernels-", ignore_cleanup_errors=True)
+SHARED_KERNELS = {
+    "JAX_COMPILATION_CACHE_DIR": _KERNELS.name,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+}
 
 
 class Checkout:
@@ -39,12 +48,17 @@ class Checkout:
         for model in sorted((ROOT / "resources/first_principles").glob("*.nc")):
             (models / model.name).symlink_to(model)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of processes that run the code of this copy."""
+        return os.environ | SHARED_KERNELS | {"PYTHONPATH": str(self.folder / "src")}
+
     def snakemake(self, *arguments, environment=None, timeout=600):
         """Run Snakemake here; stdout and stderr come back together in `stdout`."""
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder / "src")} | (environment or {}),
+            env=self.environment | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

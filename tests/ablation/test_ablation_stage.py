@@ -23,7 +23,7 @@ from ephforge.model.autoencoder import Shape
 from ephforge.model.geometry import geometry_of
 from ephforge.model.transform import class_of, statistics_of
 
-OPTIONS = {"budgets": [0.01], "draws": 4, "steps": 2}
+OPTIONS = {"budgets": [0.01], "draws": 2, "steps": 2}
 TRAINING = {"seed": 0, "batch_size": 4, "learning_rate": 0.003, "weight_decay": 1e-4}
 MESHES = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2)}
 
@@ -61,6 +61,16 @@ def no_networks(monkeypatch):
     monkeypatch.setattr(stage, "trained", lambda *_: {})
 
 
+@pytest.fixture
+def no_parts(monkeypatch):
+    monkeypatch.setattr(stage, "variants", lambda *_: {})
+
+
+@pytest.fixture
+def no_families(monkeypatch):
+    monkeypatch.setattr(stage, "families", lambda *_: [])
+
+
 def run(folder, training, target, options=OPTIONS):
     dataset = write_dataset(folder, training)
     variables, attributes = block_variables(target)
@@ -80,7 +90,7 @@ def run(folder, training, target, options=OPTIONS):
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_what_a_family_is_worth_is_found(no_networks, tmp_path):
+def test_what_a_family_is_worth_is_found(no_networks, no_parts, tmp_path):
     record = run(tmp_path, *materials())
     assert (record["training_materials"], record["relevant_materials"]) == (33, 32)
     rows = {(row["kind"], row["value"]): row for row in record["families"]}
@@ -148,7 +158,7 @@ def test_what_all_or_none_share_is_no_family():
     ]
 
 
-def test_every_part_is_left_out_in_turn(no_networks, tmp_path):
+def test_every_part_is_left_out_in_turn(no_networks, no_families, tmp_path):
     training, target = materials()
     parts = run(tmp_path, training, target, OPTIONS | {"budgets": [0.002]})["parts"]
     assert set(parts) == {

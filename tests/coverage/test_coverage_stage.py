@@ -47,8 +47,27 @@ def real(folder, name, block):
     return str(path), str(folder / "models" / f"{name}.nc")
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Dataset, lattice shards, maps and models; not to be changed."""
+    folder = tmp_path_factory.mktemp("coverage")
+    dataset = write_dataset(folder, blocks())
+    for first in (0, 18):
+        groups = {f"{i:06d}": ({}, {}) for i in range(first, first + 18)}
+        write(folder / f"{first:06d}-{first + 18:06d}.nc", "lattice", {}, {}, groups)
+    relative = make_block("diamond", 4, family="first-principles", **MESHES)
+    hot = dataclasses.replace(relative, frequencies=40 * relative.frequencies, g=relative.g**3)
+    pairs = [real(folder, "relative_2", relative), real(folder, "stranger_2", hot)]
+    return {
+        "dataset": dataset,
+        "lattice": [str(p) for p in sorted(folder.glob("0*.nc"))],
+        "materials": [maps for maps, _ in pairs],
+        "models": [model for _, model in pairs],
+    }
+
+
 @pytest.fixture
-def inputs(tmp_path, monkeypatch):
+def inputs(files, tmp_path, monkeypatch):
     """All inputs of the stage; silicon with weaker coupling stands for every synthetic model."""
     silicon = read_model(read(SI, "model"))
 
@@ -57,23 +76,8 @@ def inputs(tmp_path, monkeypatch):
         return dataclasses.replace(silicon, name=name, coupling=scaled), {}
 
     monkeypatch.setattr(again, "material_model", material_model)
-    dataset = write_dataset(tmp_path, blocks())
-    for first in (0, 18):
-        groups = {f"{i:06d}": ({}, {}) for i in range(first, first + 18)}
-        write(tmp_path / f"{first:06d}-{first + 18:06d}.nc", "lattice", {}, {}, groups)
-    relative = make_block("diamond", 4, family="first-principles", **MESHES)
-    hot = dataclasses.replace(relative, frequencies=40 * relative.frequencies, g=relative.g**3)
-    pairs = [real(tmp_path, "relative_2", relative), real(tmp_path, "stranger_2", hot)]
-    return {
-        "dataset": dataset,
-        "lattice": [str(p) for p in sorted(tmp_path.glob("0*.nc"))],
-        "materials": [maps for maps, _ in pairs],
-        "models": [model for _, model in pairs],
-        "metrics": str(tmp_path / "metrics.json"),
-        "arrays": str(tmp_path / "arrays.nc"),
-        "coupling": MESHES,
-        "seed": 3,
-    }
+    outputs = {"metrics": str(tmp_path / "metrics.json"), "arrays": str(tmp_path / "arrays.nc")}
+    return {**files, **outputs, "coupling": MESHES, "seed": 3}
 
 
 def run(inputs, **options):

@@ -280,8 +280,15 @@ def build(folder, found, optional=()):
     return Path(outputs["index"]).read_text(), json.loads(Path(outputs["metrics"]).read_text())
 
 
-def test_metrics_hold_what_was_promised(tmp_path):
-    _, metrics = build(tmp_path, records())
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Folder, page and metrics of the records as they are: drawing takes seconds."""
+    folder = tmp_path_factory.mktemp("built")
+    return folder, *build(folder, records())
+
+
+def test_metrics_hold_what_was_promised(built):
+    _, _, metrics = built
     assert metrics["synthetic_test"]["compress"]["0.001"] == ROW
     real = metrics["first_principles"]["si_4"]
     assert real["compress"]["0.001"]["autoencoder"] == 0.2
@@ -321,8 +328,8 @@ def test_the_rule_names_every_figure():
     assert set(re.findall(r"^        (\w+)_figure=report\(", rule, re.M)) == set(stage.HEADINGS)
 
 
-def test_the_page_stands_alone(tmp_path):
-    html, _ = build(tmp_path, records())
+def test_the_page_stands_alone(built):
+    _, html, _ = built
     images = re.findall(r'src="([^"]*)"', html)
     assert len(images) == len(stage.HEADINGS)
     assert all(source.startswith("data:image/png;base64,") for source in images)
@@ -330,8 +337,8 @@ def test_the_page_stands_alone(tmp_path):
     assert "A &lt;small&gt; campaign" in html
 
 
-def test_real_space_models_stand_on_the_page_where_their_records_are_there(tmp_path):
-    html, metrics = build(tmp_path, records())
+def test_real_space_models_stand_on_the_page_where_their_records_are_there(built, tmp_path):
+    _, html, metrics = built
     assert "Real-space models" not in html
     assert metrics["models"] == {"modelcodec": {}, "refinement": {}}
     html, metrics = build(tmp_path, records(), model_records(tmp_path))
@@ -346,8 +353,8 @@ def test_real_space_models_stand_on_the_page_where_their_records_are_there(tmp_p
     assert "path" not in metrics["models"]["refinement"]["si_4"]
 
 
-def test_coverage_is_told_in_words_and_numbers(tmp_path):
-    html, metrics = build(tmp_path, records())
+def test_coverage_is_told_in_words_and_numbers(built):
+    _, html, metrics = built
     assert "bandwidth above" in html
     assert metrics["first_principles"]["si_4"]["coverage"]["models"]["score"] == 0.99
     assert metrics["coverage"]["distributions"]["bandwidth"] == {"within": 0.0, "overlap": 0.5}
@@ -357,8 +364,8 @@ def test_coverage_is_told_in_words_and_numbers(tmp_path):
     assert "Si (si_4) would be an outlier" in coverage.distribution_caption(record)
 
 
-def test_machines_and_novelty_stand_on_the_page(tmp_path):
-    html, _ = build(tmp_path, records())
+def test_machines_and_novelty_stand_on_the_page(built):
+    _, html, _ = built
     assert "A processor, 2 cores, 8 GiB, device cpu" in html
     assert "A processor, 1 core, 8 GiB, device A GPU" in html
     row = re.search(r"<td>coupling</td>(.*?)</tr>", html)[1]
@@ -388,9 +395,8 @@ def test_the_funnel_ends_with_the_splits():
     ]
 
 
-def test_what_is_hidden_is_not_drawn_and_the_best_other_method_is(tmp_path):
-    build(tmp_path, records())
-    figure = maps.refined_maps(read(tmp_path / "refined.nc", "examples"))
+def test_what_is_hidden_is_not_drawn_and_the_best_other_method_is(built):
+    figure = maps.refined_maps(read(built[0] / "refined.nc", "examples"))
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert titles == ["as computed", "given: 4 q", "autoencoder: 0.20", "PCA, single maps: 0.30"]
     given = np.ma.filled(figure.axes[1].images[0].get_array().astype(float), np.nan)
@@ -398,9 +404,8 @@ def test_what_is_hidden_is_not_drawn_and_the_best_other_method_is(tmp_path):
     assert np.isfinite(given[:, 1::2]).all()
 
 
-def test_near_ticks_of_a_path_stand_below_each_other(tmp_path):
-    build(tmp_path, records())
-    arrays = read(tmp_path / "dispersions.nc", "dispersions")
+def test_near_ticks_of_a_path_stand_below_each_other(built):
+    arrays = read(built[0] / "dispersions.nc", "dispersions")
     figure = materials.along_paths(arrays)
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == ["a", "b", "\nc", "d"]
@@ -441,8 +446,8 @@ def test_the_autoencoder_is_no_classical_method():
     assert best_classical({"autoencoder": 0.1, "linear": 0.1, "svd": None}) is None
 
 
-def test_bounds_and_physics_stand_on_the_page(tmp_path):
-    html, metrics = build(tmp_path, records())
+def test_bounds_and_physics_stand_on_the_page(built):
+    _, html, metrics = built
     (row,) = page.bounded(records()["compress"])
     assert (row["best"], row["sz3"], row["bound"]) == ("SZ3", 0.01, "10 %")
     assert '<td class="n">1 %</td>' in html  # SZ3's bits
