@@ -8,7 +8,7 @@ A generic basis: nothing is learned, and no lattice is unknown to it.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ephforge.baselines import coder
 from ephforge.baselines.budget import Rebuilt, quantised
@@ -16,7 +16,8 @@ from ephforge.baselines.measure import Code
 from ephforge.baselines.orbits import distinct_entries
 from ephforge.baselines.symmetric import hermitian_mean, orbit_mean, spread
 from ephforge.core.blocks import Block, on_grid
-from ephforge.core.kpoints import mesh_indices, point_number
+from ephforge.core.kpoints import mesh_indices
+from ephforge.core.stars import dual_orbits, lengths
 from ephforge.core.symmetry import Orbits, reciprocal_operations
 
 Mesh = tuple[int, int, int]
@@ -74,35 +75,12 @@ def _cost(value_e, known: coder.Table, step: float) -> float:
 
 def star_distances(block: Block, stars: Orbits) -> Float[np.ndarray, " o"]:
     """sqrt(|R|^2 + |R'|^2) of the nearest members of each star, over the shortest vector."""
-    r, p = (_shortest(block.crystal.cell, mesh) for mesh in (block.k_mesh, block.q_mesh))
+    cell = block.crystal.cell
+    r, p = (lengths(mesh_indices(mesh), mesh, cell) for mesh in (block.k_mesh, block.q_mesh))
     distance_rp = np.sqrt(r[:, None] ** 2 + p**2)
     distance_o = np.full(len(stars.size_o), np.inf)
     np.minimum.at(distance_o, stars.orbit_kq.ravel(), distance_rp.ravel())
     return distance_o / np.linalg.norm(block.crystal.cell, axis=1).min()
-
-
-def _shortest(cell_33, mesh: Mesh) -> Float[np.ndarray, " r"]:
-    """Length of the shortest lattice vector among those equal modulo the mesh, angstrom."""
-    images_i3 = mesh_indices((3, 3, 3)) - 1
-    vectors_ri3 = mesh_indices(mesh)[:, None] + images_i3 * np.asarray(mesh)
-    return np.linalg.norm(vectors_ri3 @ cell_33, axis=-1).min(axis=1)
-
-
-def dual_orbits(operations_g33: Int[np.ndarray, "g 3 3"], k_mesh: Mesh, q_mesh: Mesh) -> Orbits:
-    """Stars of (R, R'), R modulo the k mesh and R' modulo the q mesh."""
-    meshes = (np.asarray(k_mesh), np.asarray(q_mesh))
-    kept = [
-        s for s in operations_g33 if all(np.all(s * n[:, None] % n[None, :] == 0) for n in meshes)
-    ]
-    r, p = mesh_indices(k_mesh), mesh_indices(q_mesh)
-    image_gr = np.stack([point_number(r @ s, k_mesh) for s in kept])
-    image_gp = np.stack([point_number(p @ s, q_mesh) for s in kept])
-    label_rp = np.min(image_gr[:, :, None] * len(p) + image_gp[:, None, :], axis=0)
-    first_o, orbit, size_o = np.unique(label_rp, return_inverse=True, return_counts=True)
-    orbit_rp = orbit.reshape(label_rp.shape)
-    r_o, p_o = first_o // len(p), first_o % len(p)
-    partner_o = orbit_rp[r_o, point_number(r[r_o] - p[p_o], q_mesh)]
-    return Orbits(orbit_rp, size_o, np.stack([r_o, p_o], axis=-1), partner_o)
 
 
 def _transform(f: Float[np.ndarray, "m n v k q"], k_mesh: Mesh, q_mesh: Mesh, transform):

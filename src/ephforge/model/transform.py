@@ -10,8 +10,7 @@ U over orbits (one per class of mesh and symmetry), A over band-band-mode channe
 number of bands and modes), the eigenvectors of the second moments of the training split.
 How large each coefficient is there is what the entropy coder starts from (prior.py).
 
-A class without training materials gets the prior alone: a smooth random field, the resolvent
-of the mean convolution.
+A class without training materials gets the prior alone: a smooth random field (smooth.py).
 """
 
 import hashlib
@@ -24,10 +23,10 @@ from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
 from ephforge.model.geometry import geometry_of
+from ephforge.model.smooth import smooth_moment
 
 PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many materials
 PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second moments over orbits
-SMOOTHNESS = 0.9  # of the prior field; below 1
 FEWEST = 8  # materials that components are taken from
 MOST_COMPONENTS = 400
 LARGEST_NUMBERS = 3_200_000  # of the components of one class and set of channels
@@ -235,18 +234,14 @@ def _separable(part: Part):
 
 def _orbit_moment(blocks: list[Block], example: Block | None = None):
     """Mean moment over orbits, symmetric under exchange, shrunk towards the prior field."""
-    geometry = geometry_of(example or blocks[0])
-    root_o = np.sqrt(geometry.weight_o.astype(float))
-    step = (root_o[:, None] * geometry.moves_roo.mean(axis=0)) / root_o[None, :]
-    step = (step + step.T) / 2
-    radius = np.abs(np.linalg.eigvalsh(step)).max()
-    prior = np.linalg.inv(np.eye(len(step)) - SMOOTHNESS / max(radius, 1.0) * step)
-    total = PRIOR_MATERIALS * prior / np.trace(prior)  # trace 1, as that of a material
+    example = example or blocks[0]
+    total = PRIOR_MATERIALS * smooth_moment(example)  # trace 1, as that of a material
     for block in blocks:
         y_xo = weighted(block).reshape(-1, len(total))
         total = total + y_xo.T @ y_xo / len(y_xo)
     moment = total / (len(blocks) + PRIOR_MATERIALS)
-    exchanged = moment[np.ix_(geometry.partner_o, geometry.partner_o)]
+    partner_o = geometry_of(example).partner_o
+    exchanged = moment[np.ix_(partner_o, partner_o)]
     return (moment + exchanged) / 2
 
 
