@@ -75,6 +75,8 @@ def draw_all(records: list[dict], path: str | Path) -> None:
             axes.set_title(f"{record['name']}: {record['free']:,} independent", loc="left")
         for axes in axes_yx.flat[len(records) :]:
             axes.axis("off")
+        for axes in axes_yx.flat[max(len(records) - _COLUMNS, 0) : len(records)]:
+            axes.tick_params(labelbottom=True)  # the last of its column
         figure.supxlabel("relative error of complex g", fontsize=8)
         figure.supylabel("bits of g", fontsize=8)
         shown = {}

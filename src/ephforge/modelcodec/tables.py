@@ -34,7 +34,7 @@ def table(paths: list[str], error: float) -> str:
         if told is None:
             lines.append(f"| {record['name']} | no record of error {error:g} |")
             continue
-        cells = [_count(record["free"]), *(_count(told[method]) for method in _BEFORE)]
+        cells = [f"{record['free']:,}", *(_count(told[method]) for method in _BEFORE)]
         cells[-1] = f"**{cells[-1]}**"
         cells += [f"{told['codec'] / told[method]:.2f}" for method in _RATIOS]
         cells += _with_templates(told)
