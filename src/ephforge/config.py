@@ -447,6 +447,7 @@ class Observables(Section):
     metals: dict[Name, Metal] = Field(
         {
             "al_4": Metal(electrons=3, literature=(0.42, 0.45)),
+            "al_6": Metal(electrons=3, literature=(0.42, 0.45)),
             "pb_4": Metal(electrons=4, literature=(1.1, 1.6)),
         },
         description="which materials are metals, with electrons per cell and published lambda",

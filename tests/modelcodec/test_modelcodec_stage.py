@@ -11,9 +11,11 @@ from conftest import ROOT
 
 from ephforge.config import ConfigError, Modelcodec, validate
 from ephforge.core.errors import EphforgeError
-from ephforge.core.netcdf import write
-from ephforge.core.realspace import model_variables
-from ephforge.modelcodec import figures, rivals, stage, tables
+from ephforge.core.netcdf import read, write
+from ephforge.core.realspace import model_variables, read_model
+from ephforge.modelcodec import figures, rivals, stage, tables, templates
+from ephforge.modelcodec.encode import Bounds, model_header
+from ephforge.symmetry.coarse import coarse
 
 PROVENANCE = {"stage": "modelcodec", "options": {}, "code": "0"}
 SHIPPED = ROOT / "resources/first_principles"
@@ -50,6 +52,34 @@ def test_tables_are_those_of_the_docs(told):
     assert lines[2].startswith("| si_2 | ")
     assert lines[0].count("|") == lines[2].count("|")
     assert "no record of error 0.07" in tables.table([str(told / "si_2.json")], 0.07)
+
+
+def test_all_materials_are_drawn_side_by_side(told):
+    record = str(told / "si_2.json")
+    stage.beside([record] * 5, str(told / "all.png"), {}, PROVENANCE)
+    height, width = matplotlib.image.imread(told / "all.png").shape[:2]
+    assert min(height, width) > 400
+    with pytest.raises(EphforgeError, match=r"none\.json: not a readable record"):
+        stage.beside(str(told / "none.json"), str(told / "none.png"), {}, PROVENANCE)
+    assert not list(told.glob("*none*"))
+
+
+def test_functions_in_another_order_and_sign_are_brought_back():
+    contents = read(SHIPPED / "si_2.nc", "model")
+    model = read_model(contents)
+    values = coarse(model, (4, 4, 4), (2, 2, 2))
+    header = model_header(model, values, Bounds(0.1, 0.1, 1e-3, None))
+    order, sign_a = np.array([2, 0, 3, 1]), np.array([1.0, -1.0, -1.0, 1.0])
+    sign_ab = sign_a[:, None] * sign_a
+    turned = values._replace(
+        hopping_rab=values.hopping_rab[:, order][:, :, order] * sign_ab,
+        g_psrcab=values.g_psrcab[..., order, :][..., order] * sign_ab,
+    )
+    centre_b3 = model.hopping.centres[order]
+    found = templates.brought(turned, centre_b3, header, values.hopping_rab[0])
+    np.testing.assert_array_equal(found.g_psrcab, values.g_psrcab)
+    with pytest.raises(EphforgeError, match="do not stand where"):
+        templates.brought(turned, 0 * centre_b3, header, values.hopping_rab[0])
 
 
 def test_numbers_that_are_kept_cost_their_bits_and_places():

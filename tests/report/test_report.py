@@ -14,7 +14,7 @@ from ephforge.core.machine import machine
 from ephforge.core.netcdf import Variable, read, write
 from ephforge.core.records import write_record
 from ephforge.layers import LAYERS
-from ephforge.report import captions, coverage, figures, maps, materials, page, stage
+from ephforge.report import captions, coverage, figures, maps, materials, models, page, stage
 from ephforge.report.metrics import best_classical
 
 MACHINE = {"cpu": "A processor", "cores": 2, "memory_gib": 8.0, "device": "cpu"}
@@ -321,6 +321,19 @@ def test_metrics_hold_what_was_promised(built):
     assert metrics["code"]["compress"].startswith("compress")
     assert metrics["options"]["train"] == {"of": "train"}
     assert "numpy" in metrics["versions"]
+
+
+def test_the_picture_of_all_materials_stands_before_those_of_each(tmp_path):
+    folder = tmp_path / "modelcodec"
+    folder.mkdir()
+    (every,) = [path for path in model_records(folder) if Path(path).stem == "modelcodec"]
+    Path(every).with_suffix(".png").write_bytes(b"a picture")
+    folder.with_suffix(".png").write_bytes(b"a picture")
+    _, pictures = models.found([every])
+    assert [path for _, path in pictures] == [
+        folder.with_suffix(".png"),
+        Path(every).with_suffix(".png"),
+    ]
 
 
 def test_the_rule_names_every_figure():

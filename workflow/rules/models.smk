@@ -41,6 +41,30 @@ rule modelcodec:
         "../run_stage.py"
 
 
+rule modelcodec_figure:
+    """Bits of g of every material of modelcodec.materials side by side."""
+    input:
+        records=expand(
+            rules.modelcodec.output.record, material=config["modelcodec"]["materials"]
+        ),
+    output:
+        figure=report(
+            "results/modelcodec.png",
+            caption="../captions/modelcodec.rst",
+            category="Real-space models",
+            labels={"material": "all", "figure": "bits"},
+        ),
+    log:
+        "logs/modelcodec.log",
+    localrule: True
+    params:
+        call="ephforge.modelcodec.stage:beside",
+        options={},
+        code=lambda _: code_version("modelcodec"),
+    script:
+        "../run_stage.py"
+
+
 rule refinement:
     """Refinement in q of one real material from coarser meshes, and the DFPT that it saves."""
     input:
@@ -75,4 +99,5 @@ rule models_all:
     """Bits and refinement of every material of modelcodec.materials and refinement.materials."""
     input:
         expand(rules.modelcodec.output, material=config["modelcodec"]["materials"]),
+        rules.modelcodec_figure.output.figure,
         expand(rules.refinement.output, material=config["refinement"]["materials"]),

@@ -30,6 +30,7 @@ rule compress:
         electrons={
             name: metal["electrons"]
             for name, metal in config["observables"]["metals"].items()
+            if name in config["firstprinciples"]["materials"]
         },
         options=config["compress"],
         code=lambda _: code_version("compress"),

@@ -137,19 +137,19 @@ def _at_edges(header: Header, model: Model, known: Parts, filled: int):
 
 
 def with_mean(
-    target_n, known: Parts, found, largest: float, weighed_xn=None
+    target_n, known: Parts, found, largest: float, weighed_xn=None, start: Prior = SYNTHETIC
 ) -> tuple[bytes, stream.Coded]:
     """What templates give and the rest, in the fewest bytes of all numbers of templates."""
-    plain = coded(target_n, known.g_nf, SYNTHETIC, largest)
+    plain = coded(target_n, known.g_nf, start, largest)
     best, rest = (b"", plain), target_n
     step = 2.0 ** (plain.quantised.step / STEPS_PER_OCTAVE)
     for mean in templates.means(target_n, *found, 2 * step)[1:]:
         rest_n = target_n - mean.total(found[1][: len(mean.numbers)])
-        trial = (mean.packed(), coded(rest_n, known.g_nf, SYNTHETIC, largest))
+        trial = (mean.packed(), coded(rest_n, known.g_nf, start, largest))
         if sum(map(len, (trial[0], trial[1].data))) < sum(map(len, (best[0], best[1].data))):
             best, rest = trial, rest_n
     if weighed_xn is not None:
-        best = (best[0], coded(rest, known.g_nf, SYNTHETIC, largest, weighed_xn))
+        best = (best[0], coded(rest, known.g_nf, start, largest, weighed_xn))
     return best
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import read
 from ephforge.core.realspace import Mesh, Model, WannierCoupling, read_model
-from ephforge.core.records import write_record
+from ephforge.core.records import read_record, write_record
 from ephforge.modelcodec import figures, templates
 from ephforge.modelcodec.encode import Bounds, coded, model_header, with_mean
 from ephforge.modelcodec.parts import Parts, parts
@@ -53,6 +53,21 @@ def run(model: str, record: str, figure: str, options: dict, provenance: dict) -
     wall = {"wall_seconds": time.perf_counter() - start}
     write_record(record, facts | found | provenance | wall)
     log.info("%s: written to %s", material.name, Path(record).name)
+
+
+def beside(records: str | list[str], figure: str, options: dict, provenance: dict) -> None:
+    """Read records of `run`, draw bits against error of all materials side by side.
+
+    Args:
+      records, figure: paths of the inputs and of the output.
+      options, provenance: of the rule; nothing of them is drawn.
+
+    Raises:
+      EphforgeError: a record is absent or damaged.
+    """
+    paths = [records] if isinstance(records, str) else list(records)
+    figures.draw_all([read_record(path) for path in paths], figure)
+    log.info("%d materials: drawn in %s", len(paths), Path(figure).name)
 
 
 def bits(material: Model, values: Coarse, errors: list[float], with_templates: bool) -> dict:

@@ -19,12 +19,14 @@ _BEFORE = {
     "codec": "**codec**",
 }
 _RATIOS = {"histogram": "/ histogram", "dead_zone": "/ dead zone", "decay": "/ decay"}
-_AFTER = {"templates": "with templates", "sz3": "SZ3", "zfp": "ZFP", "svd_joint": "SVD, joint"}
+_TEMPLATE_RATIOS = {"histogram": "/ histogram", "decay": "/ decay"}
+_AFTER = {"sz3": "SZ3", "zfp": "ZFP", "svd_joint": "SVD, joint"}
 
 
 def table(paths: list[str], error: float) -> str:
-    """Bits at one error; ratios are those of the codec without templates."""
-    head = ["model", "free numbers", *_BEFORE.values(), *_RATIOS.values(), *_AFTER.values()]
+    """Bits at one error; ratios are those of the column before them."""
+    head = ["model", "free numbers", *_BEFORE.values(), *_RATIOS.values()]
+    head += ["**with templates**", *_TEMPLATE_RATIOS.values(), *_AFTER.values()]
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for path in paths:
         record = read_record(path)
@@ -32,12 +34,21 @@ def table(paths: list[str], error: float) -> str:
         if told is None:
             lines.append(f"| {record['name']} | no record of error {error:g} |")
             continue
-        cells = [_count(record["free"]), *(_count(told[method]) for method in _BEFORE)]
+        cells = [f"{record['free']:,}", *(_count(told[method]) for method in _BEFORE)]
         cells[-1] = f"**{cells[-1]}**"
         cells += [f"{told['codec'] / told[method]:.2f}" for method in _RATIOS]
+        cells += _with_templates(told)
         cells += [_count(told[method]) if method in told else "-" for method in _AFTER]
         lines.append(f"| {record['name']} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _with_templates(told: dict[str, int]) -> list[str]:
+    """Bits and their ratios; dashes where no template can be had."""
+    bits = told.get("templates")
+    if bits is None:
+        return ["-"] * (1 + len(_TEMPLATE_RATIOS))
+    return [f"**{_count(bits)}**", *(f"{bits / told[method]:.2f}" for method in _TEMPLATE_RATIOS)]
 
 
 def _count(bits: int) -> str:

@@ -133,15 +133,32 @@ def template(
     return found_n / norm
 
 
-def _material(seed: int, header: Header, hopping_ab) -> Coarse:
-    crystal = header.crystal
-    hopping, coupling, _ = build(np.random.default_rng(seed), crystal, header.q_mesh)
-    which_a, shift_a3 = _matched(crystal, header.centre_a3, hopping.centres)
-    values = _moved(_on_meshes(header, hopping, coupling), which_a, shift_a3)
-    sign_a = np.sign(values.hopping_rab[0, 0] * hopping_ab[0])
+def brought(
+    values: Coarse,
+    centre_b3: Float[np.ndarray, "b 3"],
+    header: Header,
+    hopping_ab: Float[np.ndarray, "a a"],
+) -> Coarse:
+    """Another material on the same crystal in the order, cells and signs of the model's functions.
+
+    Args:
+      centre_b3: where its functions stand, angstrom.
+      hopping_ab: H(0) of the model.
+
+    Raises:
+      EphforgeError: its functions do not stand where those of the model do.
+    """
+    which_a, shift_a3 = _matched(header.crystal, header.centre_a3, centre_b3)
+    moved = _moved(values, which_a, shift_a3)
+    sign_a = np.sign(moved.hopping_rab[0, 0] * hopping_ab[0])
     sign_a[0] = 1.0
     sign_ab = sign_a[:, None] * sign_a
-    return values._replace(g_psrcab=values.g_psrcab * sign_ab)
+    return moved._replace(g_psrcab=moved.g_psrcab * sign_ab)
+
+
+def _material(seed: int, header: Header, hopping_ab) -> Coarse:
+    hopping, coupling, _ = build(np.random.default_rng(seed), header.crystal, header.q_mesh)
+    return brought(_on_meshes(header, hopping, coupling), hopping.centres, header, hopping_ab)
 
 
 def _on_meshes(header: Header, hopping, coupling) -> Coarse:

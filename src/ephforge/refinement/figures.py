@@ -164,7 +164,9 @@ def _minutes(axes, picture: Picture) -> None:
     axes.set(xscale="log", yscale="log", xlabel="minutes of DFPT (processor)")
     axes.set_xlim(min(minutes) / 1.5, fine * 1.3)
     low, high = axes.get_ylim()
-    axes.set_ylim(low / 1.5, high * 4)
+    # room for the words on top, of which an estimate has more
+    is_run = all(picture.costs[mesh].run for mesh in meshes)
+    axes.set_ylim(low / 1.5, high * (4 if is_run else 30))
     _bounds(axes, picture)
     _labelled(axes.yaxis, 100.0, " %")
     _labelled(axes.xaxis, 1.0, "")

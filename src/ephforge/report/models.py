@@ -24,7 +24,17 @@ def found(paths: list[str]) -> tuple[dict[str, dict[str, dict]], list[tuple[str,
         words = {"modelcodec": "bits", "refinement": "refinement in q"}[record["stage"]]
         if path.with_suffix(".png").exists():
             pictures.append((f"{name(record['name'])}: {words}", path.with_suffix(".png")))
-    return records, pictures
+    return records, _of_all(paths) + pictures
+
+
+def _of_all(paths: list[str]) -> list[tuple[str, Path]]:
+    """The picture of all materials of modelcodec, beside the folder of its records."""
+    folders = {Path(path).parent for path in paths}
+    return [
+        ("bits of g, all materials", folder.with_suffix(".png"))
+        for folder in sorted(folders)
+        if folder.with_suffix(".png").exists()
+    ]
 
 
 def numbers(records: dict[str, dict[str, dict]]) -> dict[str, dict]:
