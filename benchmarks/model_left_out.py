@@ -3,7 +3,7 @@
     python benchmarks/model_left_out.py -o model_left_out.json resources/first_principles/*_[34]*.nc
 
 For each material the weights of the prior are fitted as those of the codec are (model_prior.py),
-but to all real materials that are made of other elements, and its templates are those of them on
+but to all real materials whose set of elements is another, and its templates are those of them on
 the same crystal structure and meshes, functions matched.  It is no method of the codec, whose
 weights and templates are synthetic: it shows what knowing other real materials would be worth.
 
