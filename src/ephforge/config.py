@@ -326,7 +326,7 @@ class Compress(Section):
         description="stored bits / (32 x numbers in the full grid)",
     )
     test_materials: int = Field(
-        100, ge=1, description="of the synthetic test split, evenly spaced; all if it has fewer"
+        30, ge=1, description="of the synthetic test split, evenly spaced; all if it has fewer"
     )
     bounds: list[Positive] = Field(
         [0.3, 0.1, 0.03, 0.01],
