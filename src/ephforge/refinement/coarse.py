@@ -18,10 +18,34 @@ from jaxtyping import Complex, Float, Inexact, Int
 
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_indices, mesh_points, point_number
-from ephforge.core.realspace import ForceConstants, Mesh, Model, WannierCoupling
+from ephforge.core.netcdf import Contents
+from ephforge.core.realspace import ForceConstants, Mesh, Model, WannierCoupling, read_model
 from ephforge.core.supercell import FoldedCoupling, unfold
 from ephforge.coupling import longrange
 from ephforge.refinement import images
+
+
+def of_run(path: str, contents: Contents) -> tuple[Model, tuple[Mesh, Mesh]]:
+    """The model of a file of kind "model", and the coarse k and q mesh of its run.
+
+    Raises:
+      EphforgeError: the file does not say all that, or has a two-centre model.
+    """
+    try:
+        model = read_model(contents)
+        k_mesh, q_mesh = (
+            tuple(map(int, contents.variables[name])) for name in ("g_k_mesh", "g_q_mesh")
+        )
+    except KeyError as error:
+        raise EphforgeError(
+            f"{path}: model file without {error}, expected one of an EPW run with its coarse "
+            "meshes; make it again (docs/first_principles.md)"
+        ) from None
+    if not isinstance(model.coupling, WannierCoupling):
+        raise EphforgeError(
+            f"{path}: two-centre model, which is exact at every q; give a model of an EPW run"
+        )
+    return model, (k_mesh, q_mesh)
 
 
 def to_cells(values_q: Inexact[np.ndarray, "q *x"], mesh: Mesh) -> Complex[np.ndarray, "q *x"]:

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from ephforge.core.errors import EphforgeError
 from ephforge.core.kpoints import mesh_points
 from ephforge.core.netcdf import read
-from ephforge.core.realspace import Mesh, Model, WannierCoupling, read_model
+from ephforge.core.realspace import Mesh, Model
 from ephforge.refinement import multipoles
-from ephforge.refinement.coarse import at_points, to_cells, with_field
+from ephforge.refinement.coarse import at_points, of_run, to_cells, with_field
 from ephforge.refinement.matching import matchings, moved, turns
 
 
@@ -36,21 +36,7 @@ def read_relative(path: str) -> Relative:
     Raises:
       EphforgeError: absent, damaged, without meshes, or a two-centre model.
     """
-    contents = read(path, "model")
-    try:
-        model = read_model(contents)
-        k_mesh, q_mesh = (
-            tuple(map(int, contents.variables[name])) for name in ("g_k_mesh", "g_q_mesh")
-        )
-    except KeyError as error:
-        raise EphforgeError(
-            f"{path}: model file without {error}, expected one of an EPW run with its coarse "
-            "meshes; make it again (docs/first_principles.md) or leave it out"
-        ) from None
-    if not isinstance(model.coupling, WannierCoupling):
-        raise EphforgeError(
-            f"{path}: two-centre model, expected one in a Wannier basis; leave it out"
-        )
+    model, (k_mesh, q_mesh) = of_run(path, read(path, "model"))
     return Relative(str(path), model, k_mesh, q_mesh)
 
 

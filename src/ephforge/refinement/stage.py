@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from ephforge.core.devices import settle
-from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import read
-from ephforge.core.realspace import Mesh, Model, WannierCoupling, read_model
+from ephforge.core.realspace import Mesh
 from ephforge.core.records import write_record
 from ephforge.observables.paths import ticks
 from ephforge.refinement import figures
 from ephforge.refinement.along import Along, along
+from ephforge.refinement.coarse import of_run
 from ephforge.refinement.cost import Cost, costs, saved
 from ephforge.refinement.judge import Trial, hidden, judged, recommended
 
@@ -45,7 +45,7 @@ def run(
     settle()
     start = time.perf_counter()
     contents = read(model, "model")
-    material, (k_mesh, fine) = _model(model, contents)
+    material, (k_mesh, fine) = of_run(model, contents)
     trials = judged(material, k_mesh, fine)
     meshes = list(trials)
     few = meshes[0]
@@ -67,25 +67,6 @@ def run(
     }
     write_record(record, values | provenance | {"wall_seconds": time.perf_counter() - start})
     log.info("%s: written to %s", material.name, Path(record).name)
-
-
-def _model(path: str, contents) -> tuple[Model, tuple[Mesh, Mesh]]:
-    """The model, and its coarse k and q mesh."""
-    try:
-        material = read_model(contents)
-        k_mesh, q_mesh = (
-            tuple(map(int, contents.variables[name])) for name in ("g_k_mesh", "g_q_mesh")
-        )
-    except KeyError as error:
-        raise EphforgeError(
-            f"{path}: model file without {error}, expected one of an EPW run with its coarse "
-            "meshes; make it again (docs/first_principles.md)"
-        ) from None
-    if not isinstance(material.coupling, WannierCoupling):
-        raise EphforgeError(
-            f"{path}: two-centre model, which is exact at every q; give a model of an EPW run"
-        )
-    return material, (k_mesh, q_mesh)
 
 
 def _key(mesh: Mesh) -> str:
