@@ -103,6 +103,10 @@ class Coupling(Section):
     )
     spin_orbit: Fraction = Field(0.1, description="share of two-centre materials with spin-orbit")
     three_centre: Fraction = Field(0.35, description="share of materials of the three-centre kind")
+    three_centre_mesh: Mesh = Field(
+        (4, 4, 4),
+        description="finest mesh these are computed on; finer maps are interpolated from it",
+    )
     metals: Fraction = Field(0.4, description="share wanted; where the bands allow it")
     semiconductors: Fraction = Field(
         0.4, description="share wanted, gap up to 3 eV; the rest are insulators"

@@ -29,6 +29,7 @@ COUPLING = _DEFAULT["coupling"] | {
     "k_mesh": [2, 2, 2],
     "q_mesh": [2, 2, 2],
     "three_centre": 0.6,
+    "three_centre_mesh": [4, 4, 4],
 }
 
 

@@ -27,8 +27,9 @@ STAGE = """
 from ephforge.coupling import stage
 options = {
     "bases": ["s", "sp3"], "overlap": 0.5, "crystal_field": 0.5, "spin_orbit": 0.0,
-    "three_centre": 0.0, "metals": 0.5, "semiconductors": 0.3, "k_mesh": [4, 4, 4],
-    "q_mesh": [2, 2, 2], "bands": 4, "degeneracy": 0.1, "soft_mode": 1.0, "batch_size": 2,
+    "three_centre": 0.0, "three_centre_mesh": [4, 4, 4], "metals": 0.5, "semiconductors": 0.3,
+    "k_mesh": [4, 4, 4], "q_mesh": [2, 2, 2], "bands": 4, "degeneracy": 0.1, "soft_mode": 1.0,
+    "batch_size": 2,
 }
 stage.run("000003-000005.nc", "coupling.nc", 11, options, {"options": options})
 """

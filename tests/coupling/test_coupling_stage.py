@@ -24,6 +24,7 @@ OPTIONS = {
     "crystal_field": 0.5,
     "spin_orbit": 0.0,
     "three_centre": 0.0,
+    "three_centre_mesh": [4, 4, 4],
     "metals": 0.5,
     "semiconductors": 0.3,
     "k_mesh": [4, 4, 4],

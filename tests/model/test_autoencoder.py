@@ -11,7 +11,8 @@ from small_networks import SMALL, small_network
 from ephforge.model.autoencoder import assert_single_precision, hermitian_part, relative_error
 from ephforge.model.codec import normalised
 from ephforge.model.geometry import geometry_of
-from ephforge.model.transform import guess_of, statistics_of
+from ephforge.model.guess import guess_of
+from ephforge.model.transform import statistics_of
 
 TRAINING = [
     make_block("fcc", 0, **SMALL),
@@ -35,8 +36,8 @@ def decoded(network, block, first_omnv=None, step=STEP):
 
 def refined(network, block, given_o, g_omnv=None):
     g_omnv = normalised(block) if g_omnv is None else g_omnv
-    guess_oo = guess_of(block, STATISTICS, given_o)
-    arguments = (g_omnv, given_o, guess_oo, geometry_of(block))
+    guess_omnv = guess_of(block, STATISTICS, given_o)(np.asarray(g_omnv))
+    arguments = (g_omnv, given_o, guess_omnv, geometry_of(block))
     return network.refine(*jax.tree.map(jnp.asarray, arguments))
 
 
@@ -64,8 +65,7 @@ def test_a_correction_is_of_the_order_of_the_step():
 def test_before_training_refinement_is_the_linear_guess():
     block = TRAINING[1]
     given_o = some_orbits(block)
-    g_omnv, guess_oo = normalised(block), guess_of(block, STATISTICS, given_o)
-    guess_omnv = jnp.asarray(np.tensordot(guess_oo[:, given_o], g_omnv[given_o], 1))
+    guess_omnv = jnp.asarray(guess_of(block, STATISTICS, given_o)(normalised(block)))
     expected_omnv = hermitian_part(guess_omnv, jnp.asarray(block.orbits.partner_o))
     np.testing.assert_allclose(refined(FRESH, block, given_o), expected_omnv, atol=1e-5)
 

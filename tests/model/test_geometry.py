@@ -11,9 +11,9 @@ from ephforge.core.kpoints import mesh_indices, mesh_points
 from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
 from ephforge.model.geometry import (
     HARMONIC_SHELLS,
-    MOVE_CENTRES,
+    KINDS,
+    MOVE_CENTRE,
     MOVE_WIDTH,
-    N_MOVES,
     geometry_of,
     periodic_length,
 )
@@ -57,15 +57,15 @@ def moved(field_kq, kind, step_3, k_mesh, q_mesh):
 
 
 def full_convolutions(field_kq, reciprocal_33, k_mesh, q_mesh):
-    """All kinds and shells on the whole grid, kernels of sum one."""
+    """All kinds on the whole grid, kernels of sum one."""
     found = []
     for kind, mesh in (("initial", q_mesh), ("final", q_mesh), ("both", k_mesh)):
         steps = [s for s in mesh_indices(mesh) if s.any()]
         lengths = np.array([shortest(s / np.array(mesh), reciprocal_33) for s in steps])
         images = np.stack([moved(field_kq, kind, s, k_mesh, q_mesh) for s in steps])
-        for centre in MOVE_CENTRES:
-            weights = np.exp(-(((lengths - centre) / MOVE_WIDTH) ** 2) / 2)
-            found.append(np.tensordot(weights / weights.sum(), images, 1))
+        spacing = np.prod(mesh) ** (-1 / 3)
+        weights = np.exp(-(((lengths / spacing - MOVE_CENTRE) / MOVE_WIDTH) ** 2) / 2)
+        found.append(np.tensordot(weights / weights.sum(), images, 1))
     return np.stack(found)
 
 
@@ -79,7 +79,7 @@ def test_moves_are_the_full_periodic_convolution(prototype, k_mesh, q_mesh):
     # every pair of the grid, so every choice of representatives, gives the same
     np.testing.assert_allclose(reduced_ro[:, orbits.orbit_kq], full_rkq, atol=1e-5)
     np.testing.assert_allclose(geometry.moves_roo.sum(-1), 1, rtol=1e-5)
-    assert len(geometry.moves_roo) == N_MOVES
+    assert len(geometry.moves_roo) == len(KINDS)
 
 
 def other_representatives(orbits: Orbits, seed: int) -> Orbits:

@@ -8,12 +8,10 @@ from material_blocks import make_block
 from small_networks import SMALL
 
 from ephforge.model import transform
-from ephforge.model.geometry import geometry_of
 from ephforge.model.transform import (
     class_of,
     components_of,
     even_odd,
-    guess_of,
     parts_of,
     statistics_of,
     variances_of,
@@ -171,26 +169,3 @@ def test_statistics_come_from_the_blocks_given():
     doubled = [dataclasses.replace(b, g=2 * b.g) for b in TRAINING]
     for name, moment in statistics_of(doubled).orbits.items():
         np.testing.assert_allclose(moment, STATISTICS.orbits[name], rtol=1e-10, atol=1e-14)
-
-
-def test_the_guess_returns_what_was_given():
-    block = UNSEEN["seen"]
-    given_o = np.random.default_rng(0).random(len(block.orbits.size_o)) < 0.4
-    guess_oo = guess_of(block, STATISTICS, given_o)
-    assert np.array_equal(guess_oo[given_o], np.eye(len(guess_oo), dtype=np.float32)[given_o])
-    assert not guess_oo[:, ~given_o].any()  # and uses nothing else
-    assert np.abs(guess_oo[~given_o]).max() > 0.01
-
-
-def test_the_guess_is_the_regression_on_what_was_given():
-    """Against least squares over many draws of the fitted second moment."""
-    block = TRAINING[0]
-    given_o = np.arange(len(block.orbits.size_o)) % 3 == 0
-    root_o = np.sqrt(geometry_of(block).weight_o.astype(float))
-    factor = np.linalg.cholesky(STATISTICS.orbits[class_of(block)])
-    field_io = np.random.default_rng(0).normal(size=(20_000, len(root_o))) @ factor.T / root_o
-    guess_oo = guess_of(block, STATISTICS, given_o).astype(float)
-    ours = field_io @ guess_oo.T - field_io
-    fitted, *_ = np.linalg.lstsq(field_io[:, given_o], field_io[:, ~given_o], rcond=None)
-    best = np.linalg.norm(field_io[:, given_o] @ fitted - field_io[:, ~given_o])
-    assert np.linalg.norm(ours) == pytest.approx(best, rel=0.02)

@@ -82,7 +82,7 @@ def test_tuning_takes_the_power_with_the_smallest_error():
     q_o3 = mesh_points(block.q_mesh)[block.orbits.representative_o2[:, 1]]
     wave_o = np.sqrt(4 + np.cos(2 * np.pi * q_o3).sum(axis=-1))
     squared = dataclasses.replace(block, g=np.broadcast_to(wave_o, block.g.shape).copy())
-    tuning = methods.tune([squared], {}, (2, 2, 2))
+    tuning = methods.tune([squared], methods.Fitted({}, {}), (2, 2, 2))
     assert tuning.powers["fourier"] == 2.0
     rebuilt = methods.interpolated(squared, (2, 2, 2), "fourier", 2.0)
     assert methods.hidden_error(rebuilt, squared, (2, 2, 2)) < 1e-10

@@ -208,7 +208,7 @@ def test_the_named_batch_is_the_one_that_was_drawn():
     blocks = [block for block, split in MATERIALS if split == "train"]
     statistics, random = statistics_of(blocks), np.random.default_rng(0)
     codes = [coded(block, statistics, np.array([0.3]), random) for block in blocks]
-    classes = stack_blocks(blocks, codes, statistics, (1, 1, 1))
+    classes = stack_blocks(blocks, codes, [statistics] * len(blocks), (1, 1, 1))
     rows = {c.names[i]: c.g_iomnv[i] for c in classes for i in range(len(c.names))}
     for seed in range(5):
         names = drawn_names(classes, 2, np.random.default_rng(seed))

@@ -30,7 +30,7 @@ BLOCKS = [make_block("cscl", i, bands=2, **SMALL) for i in range(4)]
 STATISTICS = statistics_of(BLOCKS)
 STEPS = (0.05, 0.3)
 CODES = [coded(b, STATISTICS, np.array(STEPS), np.random.default_rng(0)) for b in BLOCKS]
-CLASSES = stack_blocks(BLOCKS, CODES, STATISTICS, (1, 1, 1))
+CLASSES = stack_blocks(BLOCKS, CODES, [STATISTICS] * len(BLOCKS), (1, 1, 1))
 (BATCH,) = cut(CLASSES, 4)
 
 
@@ -84,7 +84,7 @@ def test_a_material_is_decoded_from_the_code_that_is_drawn():
 
 
 class TransformAlone(Encoder):
-    shares = ()
+    remainders = False
 
 
 def test_decoding_error_is_that_of_the_codec():
@@ -100,7 +100,7 @@ def test_decoding_error_is_that_of_the_codec():
         scale = scale_of(block) / scale_value(header.scale)
         again = [coded(block, STATISTICS, np.array([step * scale]), np.random.default_rng(0))]
         # the code is of |g| over its rounded scale, training's of |g| over the very scale
-        (batch,) = cut(stack_blocks([block], again, STATISTICS, (1, 1, 1)), 1)
+        (batch,) = cut(stack_blocks([block], again, [STATISTICS] * 1, (1, 1, 1)), 1)
         found = errors(codec.network, batch, np.zeros(1, int))
         rebuilt, grid = (g[..., block.orbits.orbit_kq] for g in (code.g, block.g))
         expected = np.linalg.norm(rebuilt - grid) / np.linalg.norm(grid)
@@ -126,7 +126,9 @@ def test_tasks_follow_the_options():
     codes = np.concatenate([code_i for code_i in drawn if code_i is not None])
     assert set(codes) == {0, 1}
     assert 0.4 < codes.mean() < 0.6
-    complete = stack_blocks(BLOCKS, CODES, STATISTICS, SMALL["q_mesh"])  # nothing is hidden
+    complete = stack_blocks(
+        BLOCKS, CODES, [STATISTICS] * len(BLOCKS), SMALL["q_mesh"]
+    )  # nothing is hidden
     always = OPTIONS | {"masked_fraction": 1.0}
     for i in range(5):
         batch, code_i = draw_task(complete, always, np.random.default_rng(i))

@@ -120,4 +120,4 @@ def _coded(
         return []
     rng, steps = np.random.default_rng(options["seed"]), np.array(VALIDATED_STEPS)
     codes = [coded(*pair, steps, rng) for pair in zip(blocks, taught, strict=True)]
-    return stack_blocks(blocks, codes, codec.statistics, blocks[0].q_mesh)
+    return stack_blocks(blocks, codes, taught, blocks[0].q_mesh)

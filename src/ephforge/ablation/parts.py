@@ -18,7 +18,7 @@ from ephforge.model.transform import statistics_of
 
 
 class _TransformAlone(Encoder):
-    shares, most = (), math.inf
+    remainders, most = False, math.inf
 
 
 class _WithoutRemainders(Codec):

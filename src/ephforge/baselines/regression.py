@@ -28,7 +28,7 @@ def fit(blocks: list[Block], given: list[np.ndarray]) -> dict[bytes, Moments]:
     found = {}
     for block, given_o in zip(blocks, given, strict=True):
         key = lattice_key(block.orbits)
-        y_co = _channels(block)
+        y_co = channels(block)
         y_co = y_co / (np.linalg.norm(y_co) or 1.0)
         moments = Moments(y_co[:, given_o].T @ y_co[:, given_o], y_co[:, given_o].T @ y_co)
         if key in found:
@@ -49,11 +49,12 @@ def refine(
         moments.given_gg + ridge * np.eye(len(moments.given_gg)), moments.cross_go
     )
     size_o = np.sqrt(block.orbits.size_o)
-    rebuilt = _channels(block)[:, given_o] @ weights_go / size_o
+    rebuilt = channels(block)[:, given_o] @ weights_go / size_o
     g_mnvo = hermitian_mean(np.maximum(rebuilt, 0).reshape(block.g.shape), block.orbits)
     return spread(g_mnvo, block.orbits)
 
 
-def _channels(block: Block) -> Float[np.ndarray, "c o"]:
+def channels(block: Block) -> Float[np.ndarray, "c o"]:
+    """|g| of all channels on orbits, times roots of orbit sizes: of the grid's norm."""
     g_mnvo = hermitian_mean(orbit_mean(on_grid(block), block.orbits), block.orbits)
     return g_mnvo.reshape(-1, g_mnvo.shape[-1]) * np.sqrt(block.orbits.size_o)

@@ -166,7 +166,8 @@ def _two_centre(
 
 def _three_centre(name: str, crystal: Crystal, seed: int, options: dict) -> tuple[str, dict, tuple]:
     numbers = generator(seed, int(name), "three-centre")
-    hopping, coupling, drawn = build(numbers, crystal, tuple(options["q_mesh"]))
+    mesh = tuple(map(min, options["q_mesh"], options["three_centre_mesh"]))
+    hopping, coupling, drawn = build(numbers, crystal, mesh)
     found = {key: drawn.pop(key) for key in ("electrons", "kind", "gap", "fermi")}
     found |= {"hopping": drawn, "overlap": False, "crystal_field": False, "spin_orbit": False}
     return THREE_CENTRE, found | {"three_centre": True}, (hopping, coupling)

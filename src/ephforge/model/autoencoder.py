@@ -22,11 +22,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from ephforge.model.geometry import MOVE_CENTRES, N_HARMONICS, N_MOVES, Geometry
+from ephforge.model.geometry import KINDS, N_HARMONICS, Geometry
 
 N_INPUTS = 14 + N_HARMONICS  # of `_inputs`
-NEAR = slice(None, None, len(MOVE_CENTRES))  # the first shell of each kind of step
-N_NEAR = N_MOVES // len(MOVE_CENTRES)
 NO_STEP = 1.0  # what a refinement is told in its place
 
 
@@ -46,14 +44,14 @@ class Residual(nnx.Module):
 
     def __init__(self, features: int, rngs: nnx.Rngs):
         self.norm = nnx.RMSNorm(features, rngs=rngs)
-        self.convolve = nnx.Linear((N_NEAR + 1) * features, features, rngs=rngs)
+        self.convolve = nnx.Linear((len(KINDS) + 1) * features, features, rngs=rngs)
         self.mix = nnx.Linear(3 * features, features, rngs=rngs)
 
     def __call__(
         self, x_omnvf: Float[Array, "o m n v f"], moves_roo: Float[Array, "r o o"]
     ) -> Float[Array, "o m n v f"]:
         y_omnvf = nnx.gelu(self.norm(x_omnvf))
-        moved = jnp.einsum("rop,pmnvf->romnvf", moves_roo[NEAR], y_omnvf)
+        moved = jnp.einsum("rop,pmnvf->romnvf", moves_roo, y_omnvf)
         together = jnp.moveaxis(jnp.concatenate([y_omnvf[None], moved]), 0, -2)
         means = [mean_over(y_omnvf, axis) for axis in (1, 2, 3)]
         local = self.convolve(together.reshape(*y_omnvf.shape[:-1], -1))
@@ -100,12 +98,12 @@ class Autoencoder(nnx.Module):
         self,
         g_omnv: Float[Array, "o m n v"],
         given_o: Bool[Array, " o"],
-        guess_oo: Float[Array, "o o"],
+        guess_omnv: Float[Array, "o m n v"],
         geometry: Geometry,
     ) -> Float[Array, "o m n v"]:
-        """All orbits from the given ones."""
-        seen_omnv = jnp.where(given_o[:, None, None, None], g_omnv, 0)
-        guess_omnv = jnp.einsum("op,pmnv->omnv", guess_oo, seen_omnv)
+        """All orbits from the given ones, and the linear guess of all from these (guess.py)."""
+        given_omnv = given_o[:, None, None, None]
+        guess_omnv = jnp.where(given_omnv, g_omnv, guess_omnv)
         step = jnp.asarray(NO_STEP, g_omnv.dtype)
         correction_omnv = self.refiner(guess_omnv, given_o, step, geometry)
         return hermitian_part(guess_omnv + correction_omnv, geometry.partner_o)

@@ -69,6 +69,12 @@ class Writer:
         if count > 1:
             self.coder.encode(int(value), _MODEL.Uniform(count))
 
+    def numbers(self, value_e: Int[np.ndarray, " e"], count_e: Int[np.ndarray, " e"]) -> None:
+        """The same, many of them."""
+        if value_e.size:
+            symbols, counts = value_e.astype(np.int32), count_e.astype(np.int32)
+            self.coder.encode(symbols, _MODEL.Uniform(), counts)
+
     def flags(self, values: np.ndarray, share: np.ndarray) -> None:
         """Booleans, each with its probability of being true."""
         if values.size:
@@ -94,11 +100,9 @@ class Writer:
         found = self.coder.get_compressed().astype(">u4").tobytes().ljust(n_bytes, b"\0")
         inside = int.from_bytes(found, "big")
         start = inside - (inside - lower) % 2**64  # of the interval, whose end is start + width
-        first, last = (n.to_bytes(n_bytes, "big") for n in (start, start + width - 1))
-        different = (
-            i for i, pair in enumerate(zip(first, last, strict=True)) if len(set(pair)) > 1
-        )
-        shared = next(different, n_bytes)  # fewer bytes are enough only if zeros follow
+        first = start.to_bytes(n_bytes, "big")
+        shared = n_bytes - ((start ^ (start + width - 1)).bit_length() + 7) // 8
+        # fewer bytes are enough only if zeros follow
         for length in range(min(shared, len(first.rstrip(b"\0"))), n_bytes):
             unit = 256 ** (n_bytes - length)
             multiple = -(-start // unit)
@@ -120,6 +124,10 @@ class Reader:
 
     def number(self, count: int) -> int:
         return int(self._decoded(_MODEL.Uniform(count))) if count > 1 else 0
+
+    def numbers(self, count_e: Int[np.ndarray, " e"]) -> Int[np.ndarray, " e"]:
+        counts = count_e.astype(np.int32)
+        return self._decoded(_MODEL.Uniform(), counts).astype(np.int64) if counts.size else count_e
 
     def flags(self, share: np.ndarray) -> np.ndarray:
         if not share.size:

@@ -20,10 +20,11 @@ from ephforge.model.autoencoder import Autoencoder
 from ephforge.model.bitstream import Reader, read_header, read_integers, scale_value, step_value
 from ephforge.model.encoder import Encoder, Rebuilt, patterns_of
 from ephforge.model.geometry import geometry_of
+from ephforge.model.guess import Guess, guess_of
 from ephforge.model.prior import Prior
 from ephforge.model.remainder import N_STEPS, Remainder, read_remainder
 from ephforge.model.sparse import Dictionary, dictionary_of
-from ephforge.model.transform import Statistics, channel_set_of, class_of, guess_of
+from ephforge.model.transform import Statistics, channel_set_of, class_of
 
 FINE = 1e-3  # step that `features` states: nothing is lost
 
@@ -98,7 +99,8 @@ class Codec:
         # the scale of what is seen stands for the whole block
         factor = math.sqrt(size_o.sum() / size_o[given_o].sum())
         g_omnv = normalised(seen) / np.float32(factor)
-        arguments = (g_omnv, given_o, self._guess(block, given_o), geometry_of(block))
+        guess_omnv = self._guess(block, given_o)(g_omnv)
+        arguments = (g_omnv, given_o, guess_omnv, geometry_of(block))
         found_omnv = np.asarray(_refine(*self._split, *arguments), float)
         found = scale_of(seen) * factor * found_omnv.transpose(1, 2, 3, 0)
         return np.where(given_o, block.g, np.maximum(found, 0.0))
@@ -148,10 +150,10 @@ class Codec:
         return nnx.split(self.network)
 
     @cached_property
-    def _guesses(self) -> dict[tuple, np.ndarray]:
+    def _guesses(self) -> dict[tuple, Guess]:
         return {}
 
-    def _guess(self, block: Block, given_o) -> Float[np.ndarray, "o o"]:
+    def _guess(self, block: Block, given_o) -> Guess:
         """The linear guess, kept: materials of one class and channel set share it."""
         key = (class_of(block), channel_set_of(block), np.asarray(given_o).tobytes())
         if class_of(block) not in self.statistics.orbits:  # then the prior of its own lattice
@@ -188,8 +190,8 @@ def _decode(graph, weights, first_omnv, step, geometry):
 
 
 @partial(jax.jit, static_argnums=0)
-def _refine(graph, weights, g_omnv, given_o, guess_oo, geometry):
-    return nnx.merge(graph, weights).refine(g_omnv, given_o, guess_oo, geometry)
+def _refine(graph, weights, g_omnv, given_o, guess_omnv, geometry):
+    return nnx.merge(graph, weights).refine(g_omnv, given_o, guess_omnv, geometry)
 
 
 @partial(jax.jit, static_argnums=0)

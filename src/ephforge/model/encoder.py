@@ -1,15 +1,17 @@
 """Codes of one block: which step of the transform, and which step of what it leaves.
 
 A code of the transform alone is best where there are few bits.  With more of them the transform
-ends at a share of the bits, and the rest states remainders (remainder.py).  Several shares are
-tried; what is taken is what decodes best.
+ends early, at one of a ladder of steps, and the rest states remainders (remainder.py).  What is
+taken is what decodes best.  Blocks of large meshes take seconds for each step of the transform:
+a step is tried once for all sizes that are asked for.
 
 Axes   x band-band-mode channels   o orbits   e integers or different numbers
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -34,9 +36,13 @@ if TYPE_CHECKING:
     from ephforge.model.codec import Codec
 
 EXACT = 1e-3  # relative distance of a block from its projection that is rounding
-SHARES = (0.08, 0.16, 0.3, 0.5, 0.8)  # of the bits that the transform gets, if not all
-FIRST, STRIDE = 128, 32  # numbers of steps that a search begins with
 MOST = 2.0  # bits of the transform for each different number; more never pay
+RUNG = 8  # numbers of steps, a quarter of an octave: transforms that remainders follow
+LEAP = 3  # rungs at first; then the neighbours of the best one
+BETTER, PATIENCE = 0.99, 2  # of the least miss; leaps without such an improvement
+HOPELESS = 2.0  # of the best miss: a finer step without remainders has no better one
+FIRST, STRIDE = 128, 32  # numbers of steps that a search begins with
+CLOSE = 0.999  # a code that uses this share of the bits is fine enough
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,11 @@ class Encoder:
     """Codes of one block with one pattern of degeneracies; each step is tried once.
 
     Attributes:
-      shares: of the bits that the transform gets where remainders follow.
-      most: bits that it gets at all, for each different number.
+      remainders: whether what the transform leaves may follow.
+      most: bits that the transform gets at all, for each different number.
     """
 
-    shares, most = SHARES, MOST
+    remainders, most = True, MOST
 
     def __init__(self, codec: "Codec", block: Block, pattern: Pattern | None, rms: float):
         self.codec, self.block, self.pattern = codec, block, pattern
@@ -85,25 +91,53 @@ class Encoder:
         self.transformed = cache(self._transformed)
         self.rebuilt = cache(self._rebuilt)
         self.ended = cache(self._ended)
+        self.found = cache(self._found)
+        self.rungs, self.steps = Sizes(self._rung_size, -(-STEPS // RUNG)), Sizes(self._size, STEPS)
+        self.ends_after = cache(lambda start: Sizes(partial(self._size, start), N_STEPS))
 
     def within(self, bits: int) -> list[Found]:
         """Codes of at most so many bits, with and without remainders; none for a block of zeros."""
         if not np.any(self.y_xo):
             return []
         most = int(min(bits, self.most * len(self.dictionary.entries.weight_e)))
-        alone = _last(lambda n: 8 * len(self.ended(n, 0)[0]) <= most, -1, STEPS - 1)
-        if alone < 0:
+        rung = self.rungs.finest(most, FIRST // RUNG)
+        if rung < 0:
             return []
-        found = [self._found(alone, 0)]
-        for start in sorted({self._start(min(int(share * bits), most)) for share in self.shares}):
-            end = _last(lambda n, s=start: 8 * len(self.ended(s, n)[0]) <= bits, 0, N_STEPS - 1)
-            if end:
-                found.append(self._found(start, end))
-        return [one for one in found if one.data]
+        found = self._descend(rung, bits) if self.remainders else []
+        alone = self.found(RUNG * rung, 0)
+        if all(alone.miss < HOPELESS * one.miss for one in found):
+            self.steps.tried[RUNG * rung] = 8 * len(alone.data)
+            alone = self.found(self.steps.finest(most, RUNG * rung), 0)
+        return [one for one in (alone, *found) if one.data]
 
-    def _start(self, bits: int) -> int:
-        """Number of the finest step whose integers take at most so many bits."""
-        return max(_last(lambda n: 8 * len(self.ended(n, 0)[0]) <= bits, -1, STEPS - 1), 0)
+    def _descend(self, rung: int, bits: int) -> list[Found]:
+        """Codes with remainders after steps of the ladder from a rung on towards coarser ones."""
+        found: dict[int, Found] = {}
+
+        def miss(at: int) -> float:
+            end = self.ends_after(RUNG * at).finest(bits, FIRST) if at >= 0 else 0
+            if end <= 0:
+                return math.inf
+            found[at] = self.found(RUNG * at, end)
+            return found[at].miss
+
+        least, since = miss(rung), 0
+        for at in range(rung - LEAP, -1, -LEAP):
+            lower = miss(at)
+            since = 0 if lower < BETTER * least else since + 1
+            least = min(least, lower)
+            if since == PATIENCE:
+                break
+        best = min(found, key=lambda at: found[at].miss, default=0)
+        for at in {best - 1, best + 1} - {rung + 1}:
+            miss(at)
+        return list(found.values())
+
+    def _size(self, start: int, end: int = 0) -> int:
+        return 8 * len(self.ended(start, end)[0])
+
+    def _rung_size(self, rung: int) -> int:
+        return self._size(RUNG * rung)
 
     def _found(self, start: int, end: int) -> Found:
         data, left_e = self.ended(start, end)
@@ -150,22 +184,40 @@ def patterns_of(block: Block) -> list[Pattern | None]:
     return [pattern] if left <= EXACT * np.linalg.norm(y_xo) else [pattern, None]
 
 
-def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """The last number that holds; sizes rise with it but for a few bytes.
+class Sizes:
+    """Sizes in bits of codes by the number of their step; they rise with it but for a few bytes.
 
-    In strides first, since large numbers take long, then by bisection; low is not asked for.
+    Attributes:
+      tried: number -> size, of all that were asked for.
     """
-    reach = min(low + FIRST, high)
-    while holds(reach):
-        low = reach
-        if reach == high:
-            return high
-        reach = min(reach + STRIDE, high)
-    high = reach - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if holds(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+
+    def __init__(self, size: Callable[[int], int], count: int):
+        self.size, self.count = size, count
+        self.tried: dict[int, int] = {}
+
+    def finest(self, bits: int, first: int) -> int:
+        """The last number within so many bits, or one nearly as large; -1 if none is.
+
+        Args:
+          first: number that the search begins with.
+        """
+        turn = 0
+        while True:
+            low = max((n for n, size in self.tried.items() if size <= bits), default=-1)
+            above = [n for n, size in self.tried.items() if n > low and size > bits]
+            high = min(above, default=self.count)
+            if high - low <= 1 or self.tried.get(low, 0) > CLOSE * bits:
+                return low
+            guess = self._guess(low, high, bits, turn) if self.tried else first
+            self.tried[guess] = self.size(guess)
+            turn += 1
+
+    def _guess(self, low: int, high: int, bits: int, turn: int) -> int:
+        """Between two numbers: on a line through logarithms of sizes, and half-way by turns."""
+        if high == self.count:
+            return min(low + STRIDE, high - 1)
+        if low < 0 or turn % 3 == 2:
+            return (low + high) // 2
+        ends = [math.log1p(self.tried[n]) for n in (low, high)]
+        place = (math.log1p(bits) - ends[0]) / (ends[1] - ends[0])
+        return min(max(low + round(place * (high - low)), low + 1), high - 1)

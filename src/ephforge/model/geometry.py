@@ -7,8 +7,8 @@ orbit o and books each end point under its orbit.  Nothing is approximated by th
 result is the full periodic convolution restricted to representatives.
 
 With k' = k+q the final electron, three kinds of step are used: k moves, k' moves, and both
-move together at fixed q.  Lengths are in units of the cube root of the zone volume, so that
-one set of weights serves every lattice and every mesh.
+move together at fixed q.  Lengths are in units of the mesh's own spacing, the cube root of zone
+volume over points, so that one set of weights serves every lattice and every mesh.
 """
 
 from functools import lru_cache
@@ -21,18 +21,18 @@ from ephforge.core.blocks import Block
 from ephforge.core.kpoints import mesh_indices, mesh_points, point_number
 from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
 
-MOVE_CENTRES = (0.27, 0.42)  # first and second shell of a 4x4x4 mesh, for all cubic lattices
-MOVE_WIDTH = 0.08
+MOVE_CENTRE = 1.08  # spacings of the mesh: the first shell of all cubic lattices
+MOVE_WIDTH = 0.32
 HARMONIC_SHELLS = 4
 N_HARMONICS = 3 * HARMONIC_SHELLS  # of k, k', q
-N_MOVES = 3 * len(MOVE_CENTRES)
+KINDS = ("initial", "final", "both")  # which electron moves
 
 
 class Geometry(NamedTuple):
     """Matrices of one material; o counts orbits.
 
     Attributes:
-      moves_roo: convolution matrices, one per kind of step and radial function; rows sum to one.
+      moves_roo: convolution matrices, one per kind of step; rows sum to one.
       harmonics_oh: invariant plane-wave sums of k, k', q: where in the zone an orbit lies.
       weight_o: pairs per orbit / pairs.
       partner_o: orbit of (k+q, -q), bands exchanged.
@@ -61,7 +61,7 @@ def _geometry(shape: bytes, operations: bytes, k_mesh, q_mesh) -> Geometry:
     orbits = pair_orbits(operations_g33, k_mesh, q_mesh)
     reciprocal_33 = np.linalg.inv(cell_33).T  # rows; zone volume 1
     return Geometry(
-        moves_roo=_moves(reciprocal_33, orbits, k_mesh, q_mesh).astype(np.float32),
+        moves_roo=_moves(reciprocal_33, orbits, k_mesh, q_mesh),
         harmonics_oh=_harmonics(cell_33, orbits, k_mesh, q_mesh).astype(np.float32),
         weight_o=(orbits.size_o / orbits.size_o.sum()).astype(np.float32),
         partner_o=orbits.partner_o,
@@ -78,24 +78,19 @@ def periodic_length(
     return np.linalg.norm(images @ reciprocal_33, axis=-1).min(axis=-1)
 
 
-def _radial(length, centres, width):
-    return np.stack([np.exp(-(((length - c) / width) ** 2) / 2) for c in centres])
-
-
-def _row_normalised(matrix):
-    return matrix / np.maximum(matrix.sum(axis=-1, keepdims=True), 1e-12)
-
-
 def _moves(reciprocal_33, orbits: Orbits, k_mesh, q_mesh) -> Float[np.ndarray, "r o o"]:
-    """Step sums of the three kinds for each radial function."""
+    """Step sums of the three kinds, float32."""
     n_orbits = len(orbits.size_o)
     k_o, q_o = orbits.representative_o2.T
     ratio = np.asarray(k_mesh) // np.asarray(q_mesh)
     k_index, q_index = mesh_indices(k_mesh), mesh_indices(q_mesh)
-    matrices = []
-    for kind, step_mesh in (("initial", q_mesh), ("final", q_mesh), ("both", k_mesh)):
+    found_roo = np.zeros((len(KINDS), n_orbits, n_orbits), np.float32)
+    for matrix_oo, kind in zip(found_roo, KINDS, strict=True):
+        step_mesh = k_mesh if kind == "both" else q_mesh
         step = mesh_indices(step_mesh)[1:]  # all but the zero step
         length_d = periodic_length(step / np.asarray(step_mesh), reciprocal_33)
+        length_d *= np.cbrt(np.prod(step_mesh))
+        weight_d = np.exp(-(((length_d - MOVE_CENTRE) / MOVE_WIDTH) ** 2) / 2)
         k_end, q_end = k_index[k_o][:, None], q_index[q_o][:, None]
         if kind == "initial":
             k_end, q_end = k_end + step * ratio, q_end - step
@@ -104,12 +99,10 @@ def _moves(reciprocal_33, orbits: Orbits, k_mesh, q_mesh) -> Float[np.ndarray, "
         else:
             k_end = k_end + step
         k_od, q_od = np.broadcast_arrays(point_number(k_end, k_mesh), point_number(q_end, q_mesh))
-        end_od = orbits.orbit_kq[k_od, q_od]
-        for weight_d in _radial(length_d, MOVE_CENTRES, MOVE_WIDTH):
-            matrix = np.zeros((n_orbits, n_orbits))
-            np.add.at(matrix, (np.arange(n_orbits)[:, None], end_od), weight_d[None, :])
-            matrices.append(_row_normalised(matrix))
-    return np.stack(matrices)
+        for row_o, end_d in zip(matrix_oo, orbits.orbit_kq[k_od, q_od], strict=True):
+            sum_o = np.bincount(end_d, weight_d, n_orbits)
+            row_o[:] = sum_o / max(sum_o.sum(), 1e-12)
+    return found_roo
 
 
 def _harmonics(cell_33, orbits, k_mesh, q_mesh) -> Float[np.ndarray, "o h"]:

@@ -141,9 +141,9 @@ def write_remainder(
     n_e, (unit_e, shift_e) = rounded(left_e, step), _units(widths.first_e)
     high_e = np.floor_divide(n_e + unit_e // 2, unit_e)
     writer.integers(high_e, _probabilities(widths, unit_e))
-    for e in np.flatnonzero(shift_e):
-        unit = int(unit_e[e])
-        writer.number(int(n_e[e]) - int(high_e[e]) * unit + unit // 2, unit)
+    fine_e = shift_e > 0
+    low_e = n_e - high_e * unit_e + unit_e // 2
+    writer.numbers(low_e[fine_e], unit_e[fine_e])
     return _values(n_e, widths) * step
 
 
@@ -155,8 +155,8 @@ def read_remainder(
     widths = Widths(*prior.mixture(*remainder.features(step, level)))
     unit_e, shift_e = _units(widths.first_e)
     n_e = reader.integers(_probabilities(widths, unit_e)) * unit_e
-    for e in np.flatnonzero(shift_e):
-        n_e[e] += reader.number(int(unit_e[e])) - unit_e[e] // 2
+    fine_e = shift_e > 0
+    n_e[fine_e] += reader.numbers(unit_e[fine_e]) - unit_e[fine_e] // 2
     return _values(n_e, widths) * step
 
 

@@ -12,15 +12,14 @@ has half of the whole, because |g| is not negative.
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ephforge.core.blocks import Block
-from ephforge.core.kpoints import mesh_indices
+from ephforge.core.kpoints import mesh_indices, point_number
 from ephforge.core.stars import dual_orbits, lengths
 from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
 
 DECAY = 1.0
-_AT_ONCE = 1 << 24  # numbers of waves on the full grid held at once
 
 
 def smooth_moment(block: Block) -> Float[np.ndarray, "o o"]:
@@ -46,23 +45,31 @@ def _moment(shape: bytes, operations: bytes, k_mesh, q_mesh) -> Float[np.ndarray
     apart_s = apart_s + lengths(p_s3, q_mesh, cell_33) + lengths(r_s3 - p_s3, q_mesh, cell_33)
     variance_s = np.exp(-DECAY * apart_s / np.linalg.norm(cell_33, axis=1).min())
     variance_s[apart_s == 0] = variance_s[apart_s > 0].sum()
-    wave_os = _waves(stars, pair_orbits(operations_g33, k_mesh, q_mesh), k_mesh, q_mesh)
-    moment_oo = (wave_os * variance_s) @ wave_os.T
+    orbits = pair_orbits(operations_g33, k_mesh, q_mesh)
+    moment_oo = _averaged(variance_s[stars.orbit_kq], orbits, k_mesh, q_mesh)
     return moment_oo / np.trace(moment_oo)
 
 
-def _waves(stars: Orbits, orbits: Orbits, k_mesh, q_mesh) -> Float[np.ndarray, "o s"]:
-    """Sums of plane waves over each star, at the orbits; of norm 1."""
-    k_o, q_o = orbits.representative_o2.T
-    n_stars, pairs = len(stars.size_o), stars.orbit_kq.size
-    found_os = np.empty((len(k_o), n_stars))
-    for first in range(0, n_stars, max(_AT_ONCE // pairs, 1)):
-        own_s = np.arange(first, min(first + max(_AT_ONCE // pairs, 1), n_stars))
-        is_in_srp = stars.orbit_kq == own_s[:, None, None]
-        boxed = (is_in_srp / np.sqrt(stars.size_o[own_s])[:, None, None]).reshape(
-            len(own_s), *k_mesh, *q_mesh
-        )
-        # real, because -k, -q is an operation
-        f_skq = np.fft.fftn(boxed, axes=range(1, 7), norm="ortho").real
-        found_os[:, own_s] = f_skq.reshape(len(own_s), *stars.orbit_kq.shape)[:, k_o, q_o].T
-    return found_os * np.sqrt(orbits.size_o)[:, None]
+def _averaged(
+    variance_rp: Float[np.ndarray, "r p"], orbits: Orbits, k_mesh, q_mesh
+) -> Float[np.ndarray, "o o"]:
+    """Moment of a field with independent coefficients, the kernel averaged over symmetry.
+
+    K(x - y) = sum_RR' variance e^{i (R, R').(x - y)} with y any pair of the second orbit.
+    """
+    boxed = variance_rp.reshape(*k_mesh, *q_mesh)
+    kernel_kq = np.fft.fftn(boxed).real.reshape(variance_rp.shape)  # real: -R, -R' is in a star
+    k_kk, q_qq = (_differences(mesh) for mesh in (k_mesh, q_mesh))
+    orbit, n_orbits = orbits.orbit_kq.ravel(), len(orbits.size_o)
+    moment_oo = np.empty((n_orbits, n_orbits))
+    for row_o, (k, q) in zip(moment_oo, orbits.representative_o2, strict=True):
+        row_o[:] = np.bincount(orbit, kernel_kq[k_kk[k][:, None], q_qq[q]].ravel(), n_orbits)
+    root_o = np.sqrt(orbits.size_o)
+    moment_oo *= root_o[:, None] / root_o
+    return (moment_oo + moment_oo.T) / 2
+
+
+def _differences(mesh: tuple[int, int, int]) -> Int[np.ndarray, "x y"]:
+    """Number of the point x - y."""
+    points = mesh_indices(mesh)
+    return point_number(points[:, None] - points, mesh)

@@ -13,10 +13,11 @@ momentum: Beck, Teboulle, SIAM J. Imaging Sci. 2, 183 (2009), eqs 4.1-4.3), then
 at once, as long as the sum falls.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import Entries, Pattern, entries_of
@@ -27,6 +28,7 @@ SHRINKAGE = 0.35  # threshold over step, for coefficients of which nothing is kn
 RARITY = 0.8  # how fast the threshold grows with log(step / expected size)
 SHRINK_STEPS, SETTLE_STEPS, INTEGER_STEPS = 30, 6, 12
 RELAXATION = 1.5  # of an integer step; lowered when the sum rises
+UNLIKELY = 0.02  # expected size in steps of the largest coefficient of an orbit function left out
 SMALLEST = 1e-4  # expected size of a coefficient, rms |g| = 1
 WIDTH = (
     0.7  # scale over expected size of the distribution (Student's t, 3 degrees) that bits follow
@@ -35,7 +37,7 @@ WIDTH = (
 
 @dataclass(frozen=True)
 class Dictionary:
-    """P T of one material, float64.
+    """P T of one material, float64; an encoder's own float32.
 
     Attributes:
       components_er: principal components of whole blocks, in coefficients of the parts.
@@ -63,10 +65,10 @@ class Dictionary:
         if n_scores:
             c_e = c_e.copy()
             c_e[n_scores:] += self.components_er @ c_e[:n_scores]
-        y_xo = 0.0
+        y_xo = np.zeros(self.entries.label_xo.shape, self.size_e.dtype)
         for part, c_ic in zip(self.parts, self.split(c_e)[1:], strict=True):
-            y_xo = y_xo + part.channel_xc @ (part.basis_oi @ c_ic).T
-        return self.entries.project(y_xo)
+            y_xo += part.channel_xc @ (part.basis_oi @ c_ic).T
+        return self.entries.project(y_xo).astype(y_xo.dtype)
 
     def analyse(self, y_xo: Float[np.ndarray, "x o"]) -> Float[np.ndarray, " e"]:
         """T^T y."""
@@ -75,6 +77,22 @@ class Dictionary:
         if not self.components_er.shape[1]:
             return c_e
         return np.concatenate([self.components_er.T @ c_e, c_e])
+
+    def likely(self, step: float) -> tuple["Dictionary", Bool[np.ndarray, " e"]]:
+        """What an encoder works with: single precision, without orbit functions of which no
+        coefficient is expected to come near a step; and where its coefficients stand."""
+        kept_i = [s.max(axis=1, initial=0) > UNLIKELY * step for s in self.split(self.size_e)[1:]]
+        parts = [
+            Part(*(a.astype(np.float32) for a in (p.basis_oi[:, i], p.value_i[i], *p[2:])))
+            for p, i in zip(self.parts, kept_i, strict=True)
+        ]
+        is_kept_d = np.concatenate(
+            [np.repeat(i, len(p.value_c)) for p, i in zip(self.parts, kept_i, strict=True)]
+        )
+        is_kept_e = np.concatenate([np.ones(self.components_er.shape[1], bool), is_kept_d])
+        components_er = self.components_er[is_kept_d].astype(np.float32)
+        size_e = self.size_e[is_kept_e].astype(np.float32)
+        return Dictionary(components_er, tuple(parts), size_e, self.entries), is_kept_e
 
     @property
     def gain(self) -> float:
@@ -87,6 +105,8 @@ def dictionary_of(block: Block, statistics: Statistics, pattern: Pattern) -> Dic
     parts = parts_of(block, statistics)
     variance_e = np.concatenate([v.ravel() for v in variances_of(block, statistics, parts)])
     components_er, score_r = components_of(block, statistics)
+    if not components_er.size:
+        components_er = np.zeros((len(variance_e), 0))
     size_e = np.maximum(np.concatenate([score_r, np.sqrt(variance_e)]), SMALLEST)
     return Dictionary(components_er, parts, size_e, entries_of(block, pattern))
 
@@ -95,9 +115,13 @@ def integers(
     dictionary: Dictionary, y_xo: Float[np.ndarray, "x o"], step: float
 ) -> Int[np.ndarray, " e"]:
     """Integers that decode to y, nearly, at a low price."""
-    c_e = _shrunk(dictionary, y_xo, step)
+    likely, is_likely_e = dictionary.likely(step)
+    y_xo = y_xo.astype(np.float32)
+    c_e = _shrunk(likely, y_xo, step)
     n_e = np.sign(c_e) * np.floor(np.abs(c_e) / step + 0.45)
-    return _settled(dictionary, y_xo, step, n_e).astype(np.int64)
+    found_e = np.zeros(len(is_likely_e), np.int64)
+    found_e[is_likely_e] = _settled(likely, y_xo, step, n_e)
+    return found_e
 
 
 def _shrunk(dictionary: Dictionary, y_xo, step: float) -> np.ndarray:
@@ -109,13 +133,13 @@ def _shrunk(dictionary: Dictionary, y_xo, step: float) -> np.ndarray:
         slope_e = dictionary.analyse(y_xo - dictionary.decode(ahead_e))
         moved_e = ahead_e + slope_e / dictionary.gain
         new_e = np.sign(moved_e) * np.maximum(np.abs(moved_e) - threshold_e, 0)
-        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        following = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
         ahead_e = new_e + (momentum - 1) / following * (new_e - c_e)
         c_e, momentum = new_e, following
     is_used_e = c_e != 0
     for _ in range(SETTLE_STEPS):  # shrinkage made those in use too small
         slope_e = dictionary.analyse(y_xo - dictionary.decode(c_e))
-        c_e = c_e + 1.3 / dictionary.gain * is_used_e * slope_e
+        c_e = c_e + np.where(is_used_e, 1.3 / dictionary.gain * slope_e, 0)
     return c_e
 
 
@@ -163,5 +187,5 @@ def _bits(n_e: np.ndarray, size_e: np.ndarray) -> np.ndarray:
 
 def _student(x: np.ndarray) -> np.ndarray:
     """Cumulative distribution of Student's t with three degrees of freedom."""
-    u = x / np.sqrt(3)
+    u = x / math.sqrt(3)
     return 0.5 + (u / (1 + u**2) + np.arctan(u)) / np.pi

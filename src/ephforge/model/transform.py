@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
+from scipy.sparse import csr_array
 
 from ephforge.core.blocks import Block
 from ephforge.model.geometry import geometry_of
@@ -33,7 +34,6 @@ LARGEST_NUMBERS = 3_200_000  # of the components of one class and set of channel
 SMALLEST_SHARE = 1e-10  # of the largest, below which a value of a Gram matrix is rounding
 TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 RIDGE = 1e-3  # of the mean square norm
-JITTER = 1e-4  # share of the mean variance added to the diagonal when unseen orbits are guessed
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
     moment_oo = statistics.orbits.get(class_of(block))
     if moment_oo is None:
         moment_oo = _orbit_moment([], block)
-    exchange_oo = np.eye(len(moment_oo))[geometry_of(block).partner_o]
+    partner_o = geometry_of(block).partner_o
     parts = []
     for sign, combine_xc, moments in zip(
         (1, -1),
@@ -186,7 +186,7 @@ def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
         generic_cc = moments.get(channel_set_of(block), np.eye(combine_xc.shape[1]))
         moment_cc = moments.get(_pair_of(block), generic_cc)
         value_c, vector_cc = _eigenvectors(moment_cc)
-        value_i, basis_oi = _invariant_eigenvectors(moment_oo, exchange_oo, sign)
+        value_i, basis_oi = _eigenvectors(moment_oo, _exchange_basis(partner_o, sign))
         parts.append(Part(basis_oi, value_i, combine_xc @ vector_cc, value_c))
     return tuple(parts)
 
@@ -213,15 +213,6 @@ def components_of(block: Block, statistics: Statistics) -> tuple[np.ndarray, np.
     component_er = statistics.components[name].astype(float)
     scale = np.sqrt(block.g[..., 0].size)
     return component_er / np.linalg.norm(component_er, axis=0), statistics.scores[name] * scale
-
-
-def guess_of(
-    block: Block, statistics: Statistics, given_o: Bool[np.ndarray, " o"]
-) -> Float[np.ndarray, "o o"]:
-    """Best linear guess of all orbits of |g| from given ones; float32."""
-    root_o = np.sqrt(geometry_of(block).weight_o.astype(float))
-    moment_oo = sum((p.basis_oi * p.value_i) @ p.basis_oi.T for p in parts_of(block, statistics))
-    return np.float32(_guess(moment_oo, given_o) * root_o[None, :] / root_o[:, None])
 
 
 def _pair_of(block: Block) -> str:
@@ -254,28 +245,24 @@ def _eigenvectors(moment, part=None):
     Args:
       part: columns that the moment is taken in, orthonormal; None for all of its own space.
     """
-    part = np.eye(len(moment)) if part is None else part
-    n = len(part)
+    part = csr_array(np.eye(len(moment))) if part is None else part
+    n = part.shape[0]
     ramp = TIES * np.trace(moment) / max(n, 1) * np.arange(n) / max(n, 1)
-    inside = part.T @ moment @ part
-    rotation = np.linalg.eigh(inside + part.T @ (ramp[:, None] * part))[1][:, ::-1]
+    inside = part.T @ (part.T @ moment).T
+    ramp = part.T @ part.multiply(ramp[:, None])
+    rotation = np.linalg.eigh(inside + ramp.toarray())[1][:, ::-1]
     vector = part @ rotation
     sign = np.where(np.cos(np.arange(n) + 0.5) @ vector < 0, -1.0, 1.0)
-    value = np.einsum("ij,ik,kj->j", rotation, inside, rotation, optimize=True)
+    value = np.einsum("ij,ij->j", rotation, inside @ rotation)
     return np.maximum(value, 0), vector * sign
 
 
-def _invariant_eigenvectors(moment_oo, exchange_oo, sign: int):
-    """Eigenvectors of the moment within the even or odd functions on orbits."""
-    value, vector = np.linalg.eigh((np.eye(len(exchange_oo)) + sign * exchange_oo) / 2)
-    return _eigenvectors(moment_oo, vector[:, value > 0.5])
-
-
-def _guess(moment_oo, given_o):
-    """Linear least-squares prediction of all (weighted) orbits from the given ones."""
-    guess = np.zeros_like(moment_oo)
-    inside = moment_oo[np.ix_(given_o, given_o)]
-    noise = JITTER * np.trace(inside) / max(len(inside), 1) * np.eye(len(inside))
-    guess[:, given_o] = np.linalg.solve(inside + noise, moment_oo[given_o]).T
-    guess[given_o] = np.eye(len(moment_oo))[given_o]
-    return guess
+def _exchange_basis(partner_o: Int[np.ndarray, " o"], sign: int):
+    """Sparse columns [o, i]: functions on orbits that are even (sign 1) or odd under exchange."""
+    o = np.arange(len(partner_o))
+    first, own = o[o < partner_o], o[o == partner_o] if sign > 0 else o[:0]
+    pair, half = np.arange(len(first)), np.full(len(first), np.sqrt(0.5))
+    value = np.concatenate([half, sign * half, np.ones(len(own))])
+    row = np.concatenate([first, partner_o[first], own])
+    column = np.concatenate([pair, pair, len(first) + np.arange(len(own))])
+    return csr_array((value, (row, column)), shape=(len(o), len(first) + len(own)))

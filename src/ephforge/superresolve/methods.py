@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ephforge.baselines import interpolation, regression
+from ephforge.baselines import gappy, interpolation, regression
 from ephforge.baselines.measure import relative_error
 from ephforge.baselines.table import summary
 from ephforge.core.blocks import Block, on_grid
@@ -22,14 +22,28 @@ METHODS = {
     "cubic": "periodic cubic splines in q",
     "fourier": "trigonometric interpolation in q",
     "regression": "ridge regression on orbits, fitted on the training split",
+    "pca_joint": "components of whole blocks from the training split, fitted to what is given",
 }
 
 
+class Fitted(NamedTuple):
+    """What the linear methods learned from the training split."""
+
+    orbits: dict[bytes, regression.Moments]
+    blocks: gappy.Training
+
+
 class Tuning(NamedTuple):
-    """Best power of |g| for each interpolation, and the best ridge, on tuning materials."""
+    """Best power of |g| for each interpolation, and best ridges, on tuning materials."""
 
     powers: dict[str, float]
     ridge: float
+    ridge_joint: float
+
+
+def fit(blocks: list[Block], coarse: Mesh) -> Fitted:
+    """Of the training split."""
+    return Fitted(regression.fit(blocks, [given(b, coarse) for b in blocks]), gappy.fit(blocks))
 
 
 def hidden_error(
@@ -50,7 +64,7 @@ def interpolated(block: Block, coarse: Mesh, method: str, power: float):
     return interpolation.symmetrised(rebuilt, block.orbits)
 
 
-def tune(blocks: list[Block], fitted: dict, coarse: Mesh) -> Tuning:
+def tune(blocks: list[Block], fitted: Fitted, coarse: Mesh) -> Tuning:
     """Settings of the classical methods with the smallest mean error on some materials."""
     powers = {
         method: _best(
@@ -61,18 +75,21 @@ def tune(blocks: list[Block], fitted: dict, coarse: Mesh) -> Tuning:
         )
         for method in interpolation.METHODS
     }
-    ridge = _best(
-        regression.STRENGTHS,
-        lambda strength: [
-            hidden_error(regression.refine(fitted, b, given(b, coarse), strength), b, coarse)
-            for b in blocks
-        ],
-    )
-    return Tuning(powers, ridge)
+    ridges = [
+        _best(
+            method.STRENGTHS,
+            lambda strength, method=method, known=known: [
+                hidden_error(method.refine(known, b, given(b, coarse), strength), b, coarse)
+                for b in blocks
+            ],
+        )
+        for method, known in zip((regression, gappy), fitted, strict=True)
+    ]
+    return Tuning(powers, *ridges)
 
 
 def rebuilt_by_all(
-    block: Block, coarse: Mesh, codec: Codec, fitted: dict, tuning: Tuning
+    block: Block, coarse: Mesh, codec: Codec, fitted: Fitted, tuning: Tuning
 ) -> tuple[dict[str, Float[np.ndarray, "m n v k q"] | None], dict[str, str]]:
     """What every method makes of one material, and the reasons of those that do not apply."""
     found: dict = {}
@@ -85,9 +102,14 @@ def rebuilt_by_all(
             found[method], reasons[method] = None, str(error)
     for method, power in tuning.powers.items():
         found[method] = interpolated(block, coarse, method, power)
-    found["regression"] = regression.refine(fitted, block, given(block, coarse), tuning.ridge)
+    given_o = given(block, coarse)
+    found["regression"] = regression.refine(fitted.orbits, block, given_o, tuning.ridge)
+    found["pca_joint"] = gappy.refine(fitted.blocks, block, given_o, tuning.ridge_joint)
+    unseen = "no training material with this lattice"
     if found["regression"] is None:
-        reasons["regression"] = "no training material with this lattice"
+        reasons["regression"] = unseen
+    if found["pca_joint"] is None:
+        reasons["pca_joint"] = f"{unseen}, number of bands and of modes"
     return found, reasons
 
 

@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 
-from ephforge.baselines import regression
 from ephforge.baselines.interpolation import coarse_points
 from ephforge.baselines.measure import relative_error
 from ephforge.baselines.table import summary
@@ -15,7 +14,7 @@ from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
 from ephforge.dataset.splits import read_materials, read_splits
 from ephforge.model.storage import load_codec
-from ephforge.superresolve.methods import METHODS, given, hidden_error, rebuilt_by_all, tune
+from ephforge.superresolve.methods import METHODS, fit, hidden_error, rebuilt_by_all, tune
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def run(
     real = read_materials([materials] if isinstance(materials, str) else list(materials))
     for block in [*splits["train"], *splits["validation"], *splits["test"], *real]:
         _check_meshes(block, coarse)
-    fitted = regression.fit(splits["train"], [given(b, coarse) for b in splits["train"]])
+    fitted = fit(splits["train"], coarse)
     tuning = tune((splits["validation"] or splits["train"])[:MOST_TUNED], fitted, coarse)
     log.info("tuned: %s", tuning)
 

@@ -16,7 +16,8 @@ from ephforge.core.blocks import Block
 from ephforge.core.symmetry import given_orbits
 from ephforge.model.codec import normalised
 from ephforge.model.geometry import Geometry, geometry_of
-from ephforge.model.transform import Statistics, channel_set_of, class_of, guess_of
+from ephforge.model.guess import guess_of
+from ephforge.model.transform import Statistics, channel_set_of, class_of
 from ephforge.train.codes import Coded
 
 
@@ -28,7 +29,7 @@ class Batch(NamedTuple):
       coarse_io: orbits whose q lies on the coarse mesh of the superresolution task.
       first_siomnv: what the codes of each material decode to before the convolutions.
       step_si: steps of these codes.
-      guess_ioo: linear guess of all orbits from the coarse ones.
+      guess_iomnv: linear guess of all orbits from the coarse ones.
       geometry: with a leading axis i on every array.
     """
 
@@ -36,7 +37,7 @@ class Batch(NamedTuple):
     coarse_io: Bool[np.ndarray, "i o"]
     first_siomnv: Float[np.ndarray, "s i o m n v"]
     step_si: Float[np.ndarray, "s i"]
-    guess_ioo: Float[np.ndarray, "i o o"]
+    guess_iomnv: Float[np.ndarray, "i o m n v"]
     geometry: Geometry
 
 
@@ -45,8 +46,8 @@ class Class(NamedTuple):
 
     Attributes:
       names: of the materials.
-      g_iomnv, first_siomnv, step_si: as in `Batch`.
-      coarse_o, guess_oo: as in `Batch`, the same for all.
+      g_iomnv, first_siomnv, step_si, guess_iomnv: as in `Batch`.
+      coarse_o: as in `Batch`, the same for all.
       geometries, geometry_i: the different ones, and the number of each material's.
     """
 
@@ -55,25 +56,30 @@ class Class(NamedTuple):
     first_siomnv: Float[np.ndarray, "s i o m n v"]
     step_si: Float[np.ndarray, "s i"]
     coarse_o: Bool[np.ndarray, " o"]
-    guess_oo: Float[np.ndarray, "o o"]
+    guess_iomnv: Float[np.ndarray, "i o m n v"]
     geometries: list[Geometry]
     geometry_i: Int[np.ndarray, " i"]
 
 
 def stack_blocks(
-    blocks: list[Block], codes: list[list[Coded]], statistics: Statistics, coarse_q_mesh
+    blocks: list[Block], codes: list[list[Coded]], taught: list[Statistics], coarse_q_mesh
 ) -> list[Class]:
-    """All materials of a split by class, largest class first; as many codes of each."""
+    """All materials of a split by class, largest class first.
+
+    Args:
+      codes: of each material, as many of all.
+      taught: statistics that its guess is made with, of materials that it is not among.
+    """
     classes: dict[tuple, list[int]] = {}
     for number, block in enumerate(blocks):
         classes.setdefault((class_of(block), channel_set_of(block)), []).append(number)
     return [
-        _gather([blocks[i] for i in found], [codes[i] for i in found], statistics, coarse_q_mesh)
+        _gather(*([column[i] for i in found] for column in (blocks, codes, taught)), coarse_q_mesh)
         for found in sorted(classes.values(), key=len, reverse=True)
     ]
 
 
-def _gather(blocks: list[Block], codes, statistics: Statistics, coarse_q_mesh) -> Class:
+def _gather(blocks: list[Block], codes, taught: list[Statistics], coarse_q_mesh) -> Class:
     coarse_o = given_orbits(blocks[0].orbits, blocks[0].q_mesh, coarse_q_mesh)
     geometries: dict[bytes, Geometry] = {}
     keys = []
@@ -81,13 +87,15 @@ def _gather(blocks: list[Block], codes, statistics: Statistics, coarse_q_mesh) -
         geometry = geometry_of(block)
         keys.append(hashlib.sha256(geometry.moves_roo.tobytes()).digest())
         geometries.setdefault(keys[-1], geometry)
+    g_iomnv = np.stack([normalised(block) for block in blocks])
+    guesses = {id(s): guess_of(blocks[0], s, coarse_o) for s in {id(s): s for s in taught}.values()}
     return Class(
         [block.name for block in blocks],
-        np.stack([normalised(block) for block in blocks]),
+        g_iomnv,
         np.array([[code.first_omnv for code in found] for found in codes]).swapaxes(0, 1),
         np.array([[code.step for code in found] for found in codes], np.float32).T,
         coarse_o,
-        guess_of(blocks[0], statistics, coarse_o),
+        np.stack([guesses[id(s)](g) for s, g in zip(taught, g_iomnv, strict=True)]),
         list(geometries.values()),
         np.array([list(geometries).index(key) for key in keys]),
     )
@@ -101,7 +109,7 @@ def pick(found: Class, members: Int[np.ndarray, " i"]) -> Batch:
         np.broadcast_to(found.coarse_o, (n, *found.coarse_o.shape)),
         found.first_siomnv[:, members],
         found.step_si[:, members],
-        np.broadcast_to(found.guess_oo, (n, *found.guess_oo.shape)),
+        found.guess_iomnv[members],
         _stacked([found.geometries[found.geometry_i[i]] for i in members]),
     )
 

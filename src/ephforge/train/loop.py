@@ -114,8 +114,9 @@ def _refinement_error(network: Autoencoder, batch: Batch):
     seen_o = weight_o * given_o
     seen_square = jnp.einsum("o,omnv->", seen_o, g_omnv**2) / jnp.sum(seen_o)
     all_square = jnp.einsum("o,omnv->", weight_o, g_omnv**2)
-    g_omnv = g_omnv * jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
-    found_omnv = network.refine(g_omnv, given_o, batch.guess_ioo, batch.geometry)
+    factor = jnp.sqrt(all_square / jnp.maximum(seen_square, 1e-6))
+    g_omnv, guess_omnv = g_omnv * factor, batch.guess_iomnv * factor
+    found_omnv = network.refine(g_omnv, given_o, guess_omnv, batch.geometry)
     return relative_error(_single(found_omnv), g_omnv, weight_o - seen_o)
 
 

@@ -63,13 +63,14 @@ def run(
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
-    codes = [_codes(training, statistics, options), _validated(validation, statistics, options)]
+    taught = [cross_statistics(training, statistics), [statistics] * len(validation)]
+    codes = [_codes(training, taught[0], options), _validated(validation, statistics, options)]
     priors, bits = _fitted(codes[0], options)
     classes = [
-        stack_blocks(blocks, found, statistics, tuple(coarse_q_mesh))
-        for blocks, found in zip((training, validation), codes, strict=True)
+        stack_blocks(blocks, found, by, tuple(coarse_q_mesh))
+        for blocks, found, by in zip((training, validation), codes, taught, strict=True)
     ]
-    del codes
+    del codes, taught
     shape = Shape(options["features"], options["layers"])
     network = Autoencoder(shape, nnx.Rngs(options["seed"]))
     run_id = _fingerprint(provenance, dataset, coarse_q_mesh)
@@ -125,11 +126,11 @@ def _fitted(codes: list[list[Coded]], options: dict) -> tuple[list[Prior], dict]
     return priors, bits
 
 
-def _codes(blocks: list[Block], whole: Statistics, options: dict) -> list[list[Coded]]:
+def _codes(blocks: list[Block], taught: list[Statistics], options: dict) -> list[list[Coded]]:
     """Codes of the training split, each with the transform of materials it is not among."""
     found = []
     bar = tqdm(total=len(blocks), unit="material", desc="codes", mininterval=5)
-    for block, statistics in zip(blocks, cross_statistics(blocks, whole), strict=True):
+    for block, statistics in zip(blocks, taught, strict=True):
         rng = generator(options["seed"], int(block.name), "codes")
         steps = np.exp(rng.uniform(*np.log(STEPS), options["codes"]))
         found.append(coded(block, statistics, steps, rng))
