@@ -187,6 +187,22 @@ def test_a_row_alone_is_the_row_in_its_shard_bit_by_bit(polar_shard):
     np.testing.assert_array_equal(variables["g"].data, whole.groups[name].variables["g"])
 
 
+@pytest.mark.parametrize(("q_mesh", "expected"), [([4, 4, 4], (2, 2, 2)), ([1, 1, 2], (1, 1, 2))])
+def test_three_centre_electrons_have_a_finest_mesh(shard, monkeypatch, q_mesh, expected):
+    """Finer maps are interpolated from it."""
+    meshes = []
+
+    def build(numbers, crystal, mesh):
+        meshes.append(mesh)
+        raise EphforgeError("enough")
+
+    monkeypatch.setattr(stage, "build", build)
+    options = {"three_centre": 1.0, "three_centre_mesh": [2, 2, 2], "q_mesh": q_mesh}
+    groups = run(shard, **options).groups
+    assert set(meshes) == {expected}
+    assert "enough" in groups["000003"].attributes["detail"]
+
+
 def test_three_centre_electrons_in_their_share(shard):
     groups = run(shard, three_centre=1.0, k_mesh=[2, 2, 2]).groups
     assert {groups[n].attributes["basis"] for n in ("000003", "000004")} == {"three-centre"}

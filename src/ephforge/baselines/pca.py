@@ -18,8 +18,8 @@ from jaxtyping import Bool, Float, Int
 from ephforge.baselines import coder
 from ephforge.baselines.budget import quantised
 from ephforge.baselines.measure import Code
-from ephforge.baselines.symmetric import band_pairs, pack, spread, unpack, weight_pvo
-from ephforge.core.blocks import Block, on_grid
+from ephforge.baselines.symmetric import band_pairs, on_orbits, spread, unpack, weight_pvo
+from ephforge.core.blocks import Block
 from ephforge.core.symmetry import Orbits
 
 FACTORS = 400  # correlated combinations of coefficients, at most; as many as the autoencoder has
@@ -143,7 +143,7 @@ def pca_joint(fitted: Pca, block: Block, allowed: list[int]) -> list[Code] | Non
 def _weighted_maps(block: Block) -> list[np.ndarray]:
     """All channel maps (m, n and n, m) of a material of unit norm, on weighted orbits."""
     bands = len(block.g)
-    y_pvo = pack(on_grid(block), block.orbits) * weight_pvo(block.orbits, bands)
+    y_pvo = on_orbits(block)[band_pairs(bands)] * weight_pvo(block.orbits, bands)
     y_pvo /= np.linalg.norm(y_pvo) or 1.0
     m_p, n_p = band_pairs(bands)
     half_p = np.where(m_p == n_p, 1.0, np.sqrt(0.5))[:, None, None]
@@ -179,7 +179,7 @@ def _orbit_basis(gram_oo, orbits: Orbits) -> OrbitBasis:
 def _coefficients(block: Block, basis: OrbitBasis):
     """Coefficients in meV, grid norm; and which of them exist (odd ones need m < n)."""
     bands = len(block.g)
-    y_pvo = pack(on_grid(block), block.orbits) * weight_pvo(block.orbits, bands)
+    y_pvo = on_orbits(block)[band_pairs(bands)] * weight_pvo(block.orbits, bands)
     coefficient_pvj = y_pvo @ basis.vector_oj
     m_p, n_p = band_pairs(bands)
     exists = (m_p < n_p)[:, None, None] | ~basis.is_odd_j

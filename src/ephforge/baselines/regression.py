@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ephforge.baselines.pca import lattice_key
-from ephforge.baselines.symmetric import hermitian_mean, orbit_mean, spread
-from ephforge.core.blocks import Block, on_grid
+from ephforge.baselines.symmetric import hermitian_mean, on_orbits, spread
+from ephforge.core.blocks import Block
 
 STRENGTHS = (1e-6, 1e-4, 1e-2, 1.0)  # ridge over mean variance; the best on validation is used
 
@@ -56,5 +56,5 @@ def refine(
 
 def channels(block: Block) -> Float[np.ndarray, "c o"]:
     """|g| of all channels on orbits, times roots of orbit sizes: of the grid's norm."""
-    g_mnvo = hermitian_mean(orbit_mean(on_grid(block), block.orbits), block.orbits)
+    g_mnvo = on_orbits(block)
     return g_mnvo.reshape(-1, g_mnvo.shape[-1]) * np.sqrt(block.orbits.size_o)

@@ -11,6 +11,7 @@ of the full grid.
 import numpy as np
 from jaxtyping import Float, Int
 
+from ephforge.core.blocks import Block
 from ephforge.core.symmetry import Orbits
 
 
@@ -22,6 +23,12 @@ def orbit_mean(
     start_o = np.concatenate([[0], np.cumsum(orbits.size_o)[:-1]])
     flat = g_mnvkq.reshape(*g_mnvkq.shape[:3], -1)[..., order]
     return np.add.reduceat(flat, start_o, axis=-1) / orbits.size_o
+
+
+def on_orbits(block: Block) -> Float[np.ndarray, "m n v o"]:
+    """Hermitian mean of a block over its orbits, whatever it was computed on."""
+    given = block.g if block.g_grid is None else orbit_mean(block.g_grid, block.orbits)
+    return hermitian_mean(given, block.orbits)
 
 
 def hermitian_mean(
