@@ -38,13 +38,14 @@ from ephforge.train.codes import STEPS, coded
 from ephforge.train.prior import fit_prior
 
 SHIPPED = Path(__file__).parents[1] / "src/ephforge/pretrained/autoencoder.nc"
-CODES = 10  # validation materials of each shape that priors are learned from
+LARGEST_NUMBERS = 100_000_000  # of components; the file takes 200 MB
+CODES = 6  # validation materials of each shape that priors are learned from
 PRIOR_STEPS = 2000
 
 
 def taught(training: list[Block], validation: list[Block], log) -> Codec:
     """The shipped network with statistics and priors of these materials."""
-    statistics = statistics_of(training)
+    statistics = statistics_of(training, largest_numbers=LARGEST_NUMBERS)
     log("statistics")
     rng, examples, remainders, taken = np.random.default_rng(0), [], [], {}
     for block in validation:

@@ -16,6 +16,7 @@ A class without training materials gets the prior alone: a smooth random field (
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ MOST_COMPONENTS = 400
 LARGEST_NUMBERS = 3_200_000  # of the components of one class and set of channels
 SMALLEST_SHARE = 1e-10  # of the largest, below which a value of a Gram matrix is rounding
 TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
+LARGEST_ROWS = 1000  # of channels whose second moments are summed at once
 RIDGE = 1e-3  # of the mean square norm
 
 
@@ -58,6 +60,11 @@ class Statistics:
     variances_odd: dict[str, np.ndarray]
     components: dict[str, np.ndarray]
     scores: dict[str, np.ndarray]
+
+    @cached_property
+    def bases(self) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+        """Eigenvalues and bases over orbits, even and odd, of the classes that were asked for."""
+        return {}
 
 
 class Part(NamedTuple):
@@ -100,8 +107,17 @@ def even_odd(bands: int, modes: int) -> tuple[np.ndarray, np.ndarray]:
     return even.T, odd.T
 
 
-def statistics_of(blocks: list[Block], most_components: int = MOST_COMPONENTS) -> Statistics:
-    """Second moments, components and variances of the materials of the training split."""
+def statistics_of(
+    blocks: list[Block],
+    most_components: int = MOST_COMPONENTS,
+    largest_numbers: int = LARGEST_NUMBERS,
+) -> Statistics:
+    """Second moments, components and variances of the materials of the training split.
+
+    Args:
+      most_components: of one class and set of channels; 0 for none.
+      largest_numbers: that all these components of one hold; fine meshes need more.
+    """
     classes, channel_sets = defaultdict(list), defaultdict(list)
     for block in blocks:
         classes[class_of(block)].append(block)
@@ -119,16 +135,18 @@ def statistics_of(blocks: list[Block], most_components: int = MOST_COMPONENTS) -
     for block in blocks:
         together[_pair_of(block)].append(block)
     for name, members in together.items():
-        _enter(first, name, members, most_components)
+        _enter(first, name, members, (most_components, largest_numbers))
     return first
 
 
-def _enter(statistics: Statistics, name: str, members: list[Block], most: int) -> None:
+def _enter(statistics: Statistics, name: str, members: list[Block], most: tuple[int, int]) -> None:
     """Components and variances of the materials of one class and set of channels."""
     parts = parts_of(members[0], statistics)
-    c_be = np.stack([_normalised(block, parts) for block in members])
-    if most and len(members) >= FEWEST:
-        found = _components(c_be, most)
+    c_be = np.empty((len(members), sum(p.value_i.size * p.value_c.size for p in parts)))
+    for c_e, block in zip(c_be, members, strict=True):
+        c_e[:] = _normalised(block, parts)
+    if most[0] and len(members) >= FEWEST:
+        found = _components(c_be, min(most[0], most[1] // c_be.shape[1]))
         statistics.components[name], statistics.scores[name], c_be = found
     square_e = np.mean(c_be**2, axis=0)
     guess = [_separable(part) for part in parts]
@@ -159,7 +177,7 @@ def _components(c_be: Float[np.ndarray, "b e"], most: int):
     left_be = (inverse_bb / np.diag(inverse_bb)[:, None]) @ c_be
     value_r, vector_br = np.linalg.eigh(gram_bb)
     rank = int(np.sum(value_r > SMALLEST_SHARE * value_r[-1]))  # blocks may be alike
-    most = min(LARGEST_NUMBERS // c_be.shape[1], most, len(c_be) - 1, rank)
+    most = min(most, len(c_be) - 1, rank)
     value_r, vector_br = value_r[::-1][:most], vector_br[:, ::-1][:, :most]
     component_er = c_be.T @ vector_br
     component_er *= np.iinfo(np.int16).max / np.abs(component_er).max(axis=0)
@@ -172,13 +190,16 @@ def _components(c_be: Float[np.ndarray, "b e"], most: int):
 
 def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
     """Even and odd bases of the class and the channels of a block."""
-    moment_oo = statistics.orbits.get(class_of(block))
-    if moment_oo is None:
-        moment_oo = _orbit_moment([], block)
-    partner_o = geometry_of(block).partner_o
+    name = class_of(block)
+    if name not in statistics.orbits:
+        bases = _bases(_orbit_moment([], block), block)
+    elif name in statistics.bases:
+        bases = statistics.bases[name]
+    else:
+        bases = statistics.bases[name] = _bases(statistics.orbits[name], block)
     parts = []
-    for sign, combine_xc, moments in zip(
-        (1, -1),
+    for (value_i, basis_oi), combine_xc, moments in zip(
+        bases,
         even_odd(len(block.g), block.g.shape[2]),
         (statistics.even, statistics.odd),
         strict=True,
@@ -186,9 +207,13 @@ def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
         generic_cc = moments.get(channel_set_of(block), np.eye(combine_xc.shape[1]))
         moment_cc = moments.get(_pair_of(block), generic_cc)
         value_c, vector_cc = _eigenvectors(moment_cc)
-        value_i, basis_oi = _eigenvectors(moment_oo, _exchange_basis(partner_o, sign))
         parts.append(Part(basis_oi, value_i, combine_xc @ vector_cc, value_c))
     return tuple(parts)
+
+
+def _bases(moment_oo, block: Block) -> list[tuple[np.ndarray, np.ndarray]]:
+    partner_o = geometry_of(block).partner_o
+    return [_eigenvectors(moment_oo, _exchange_basis(partner_o, sign)) for sign in (1, -1)]
 
 
 def variances_of(
@@ -227,9 +252,12 @@ def _orbit_moment(blocks: list[Block], example: Block | None = None):
     """Mean moment over orbits, symmetric under exchange, shrunk towards the prior field."""
     example = example or blocks[0]
     total = PRIOR_MATERIALS * smooth_moment(example)  # trace 1, as that of a material
-    for block in blocks:
-        y_xo = weighted(block).reshape(-1, len(total))
-        total = total + y_xo.T @ y_xo / len(y_xo)
+    channels = max(example.g[..., 0].size, 1)
+    together = max(LARGEST_ROWS // channels, 1)
+    for first in range(0, len(blocks), together):
+        rows = [weighted(b).reshape(-1, len(total)) for b in blocks[first : first + together]]
+        y_yo = np.concatenate([y_xo / np.sqrt(len(y_xo)) for y_xo in rows])
+        total += y_yo.T @ y_yo
     moment = total / (len(blocks) + PRIOR_MATERIALS)
     partner_o = geometry_of(example).partner_o
     exchanged = moment[np.ix_(partner_o, partner_o)]
