@@ -117,7 +117,7 @@ def _side(part: Part, variance_ic, component_icr, given_o) -> _Side:
     share_c = variance_ic.sum(axis=0) / variance_ic.sum()
     share_c = np.maximum(share_c, WEAKEST / len(share_c))
     inside_gg = moment_oo[np.ix_(given_o, given_o)]
-    noise = JITTER * np.trace(inside_gg) / max(len(inside_gg), 1)
+    noise = JITTER * np.trace(moment_oo) / len(moment_oo)  # odd parts may vanish where q = 0
     factor = cho_factor(inside_gg + noise * np.eye(len(inside_gg)))
     weight_og = cho_solve(factor, moment_oo[given_o]).T
     known_gcr = np.tensordot(part.basis_oi[given_o], component_icr, 1)
