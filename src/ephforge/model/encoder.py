@@ -42,6 +42,7 @@ LEAP = 3  # rungs at first; then the neighbours of the best one
 BETTER, PATIENCE = 0.99, 2  # of the least miss; leaps without such an improvement
 HOPELESS = 2.0  # of the best miss: a finer step without remainders has no better one
 FIRST, STRIDE = 128, 32  # numbers of steps that a search begins with
+FARTHEST = 128  # that it goes at once
 CLOSE = 0.999  # a code that uses this share of the bits is fine enough
 
 
@@ -93,6 +94,7 @@ class Encoder:
         self.ended = cache(self._ended)
         self.found = cache(self._found)
         self.rungs, self.steps = Sizes(self._rung_size, -(-STEPS // RUNG)), Sizes(self._size, STEPS)
+        self.end = FIRST
         self.ends_after = cache(lambda start: Sizes(partial(self._size, start), N_STEPS))
 
     def within(self, bits: int) -> list[Found]:
@@ -115,9 +117,10 @@ class Encoder:
         found: dict[int, Found] = {}
 
         def miss(at: int) -> float:
-            end = self.ends_after(RUNG * at).finest(bits, FIRST) if at >= 0 else 0
+            end = self.ends_after(RUNG * at).finest(bits, self.end) if at >= 0 else 0
             if end <= 0:
                 return math.inf
+            self.end = end  # where the search for the next one begins
             found[at] = self.found(RUNG * at, end)
             return found[at].miss
 
@@ -213,11 +216,21 @@ class Sizes:
             turn += 1
 
     def _guess(self, low: int, high: int, bits: int, turn: int) -> int:
-        """Between two numbers: on a line through logarithms of sizes, and half-way by turns."""
-        if high == self.count:
-            return min(low + STRIDE, high - 1)
-        if low < 0 or turn % 3 == 2:
+        """On a line through logarithms of two sizes, half-way by turns where they enclose it."""
+        if low >= 0 and high < self.count and turn % 3 == 2:
             return (low + high) // 2
-        ends = [math.log1p(self.tried[n]) for n in (low, high)]
-        place = (math.log1p(bits) - ends[0]) / (ends[1] - ends[0])
-        return min(max(low + round(place * (high - low)), low + 1), high - 1)
+        known = sorted(self.tried)
+        ends = known[-2:] if high == self.count else known[:2] if low < 0 else [low, high]
+        logs = [math.log1p(self.tried[n]) for n in ends]
+        if len(ends) == 1 or logs[0] == logs[1]:
+            reach = STRIDE if len(ends) > 1 else STRIDE // 4
+            guess = low + reach if high == self.count else high - reach
+        else:
+            rise = (logs[1] - logs[0]) / (ends[1] - ends[0])
+            guess = round(ends[0] + (math.log1p(bits) - logs[0]) / rise)
+        lowest, highest = low + 1, high - 1
+        if low < 0:
+            lowest = max(high - FARTHEST, 0)
+        elif high == self.count:
+            highest = min(low + FARTHEST, highest)
+        return min(max(guess, lowest), highest)
