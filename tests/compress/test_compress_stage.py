@@ -1,13 +1,17 @@
 """The compress stage on a small dataset: shape of the record, budgets, what must be refused."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from learning_files import StandInCodec, blocks, provenance, write_inputs
+from material_blocks import make_block
 
+from ephforge.baselines import measure
 from ephforge.baselines.pca import fit
 from ephforge.compress import bounds, comparison, methods, stage
+from ephforge.core.blocks import on_grid
 from ephforge.core.netcdf import read
 from ephforge.model.codec import Code
 
@@ -106,6 +110,21 @@ def test_tighter_bounds_cost_more_bits(record):
         # an approximation may keep the tighter bound too, and then costs the same
         assert all(0 < loose[m] <= tight[m] < 1 for m in loose if m != "bound_mev")
         assert all(loose[m] < tight[m] for m in ("sz3", "orbits"))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.03])
+def test_bounds_hold_where_partners_differ_by_more(share):
+    """Such are maps of a model on a finer mesh than its own."""
+    block = make_block("diamond")
+    noise = 1 + 0.5 * np.random.default_rng(0).random(block.g.shape)
+    rough = dataclasses.replace(block, g=np.float32(block.g * noise), g_grid=None)
+    trials = dict.fromkeys(bounds.APPROXIMATED, methods.Trial(None, "not tried"))
+    trials["fft"] = methods.Trial([measure.Code(1.01 * on_grid(rough), 100)])
+    ((name, found),) = bounds.error_bounded(rough, trials, [share]).items()
+    assert float(name) == share
+    assert bounds._broken(rough) > found["bound_mev"] * 0.9
+    assert 0 < found["fft"] < found["orbits"]
+    assert 0 < found["sz3"] < 2 * found["orbits"]
 
 
 def test_physics_of_rebuilt_maps_approaches_that_of_the_true_ones(record):

@@ -179,13 +179,28 @@ def symmetric_sz3(
     pairs = np.ascontiguousarray(g_mnvo[band_pairs(bands)])  # bands m = n twice, but a box
     p, v, o = pairs.shape
     flat = np.ascontiguousarray(pairs.reshape(p * v, o).T)
-    found = []
-    for algorithm in (szAlgorithm.NOPRED, szAlgorithm.LORENZO_REG, szAlgorithm.INTERP_LORENZO):
-        for values in (once, pairs, flat):
-            data = sz3_bytes(values, bound * _BELOW, algorithm)
-            found.append((8 * (len(data) + _CHOICE_BYTES), sz3_array(data, values)))
-    bits, rebuilt = min(found, key=lambda code: code[0])
+    bits, rebuilt = _shortest_sz3((once, pairs, flat), bound)
     if rebuilt.ndim == 1:
         return rebuilt[entries.entry_c].reshape(g_mnvo.shape), bits
     x_pvo = rebuilt if rebuilt.ndim == 3 else rebuilt.T.reshape(p, v, o)
     return unpack(x_pvo, orbits, bands), bits
+
+
+def whole_sz3(
+    g_mnvo: Float[np.ndarray, "m n v o"], bound: float
+) -> tuple[Float[np.ndarray, "m n v o"], int]:
+    """As `symmetric_sz3`, of |g| that is not hermitian within the bound."""
+    rows = np.ascontiguousarray(g_mnvo.reshape(-1, g_mnvo.shape[-1]))
+    turned = np.ascontiguousarray(rows.T)[None]  # told from the others by its axes
+    bits, rebuilt = _shortest_sz3((rows.ravel(), rows, turned), bound)
+    return (rebuilt[0].T if rebuilt.ndim == 3 else rebuilt).reshape(g_mnvo.shape), bits
+
+
+def _shortest_sz3(layouts: tuple[np.ndarray, ...], bound: float) -> tuple[int, np.ndarray]:
+    """Bits and rebuilt array of the layout and predictor that take fewest."""
+    found = []
+    for algorithm in (szAlgorithm.NOPRED, szAlgorithm.LORENZO_REG, szAlgorithm.INTERP_LORENZO):
+        for values in layouts:
+            data = sz3_bytes(values, bound * _BELOW, algorithm)
+            found.append((8 * (len(data) + _CHOICE_BYTES), sz3_array(data, values)))
+    return min(found, key=lambda code: code[0])

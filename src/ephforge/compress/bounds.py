@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
-from ephforge.baselines.bounded import bounded_block, restored_block
+from ephforge.baselines.bounded import bounded, bounded_block, restored, restored_block
 from ephforge.baselines.measure import BITS_PER_NUMBER
-from ephforge.baselines.scientific import symmetric_sz3
+from ephforge.baselines.scientific import symmetric_sz3, whole_sz3
 from ephforge.baselines.symmetric import hermitian_mean, orbit_mean
 from ephforge.compress.methods import Trial
 from ephforge.core.blocks import Block, on_grid
@@ -46,17 +46,38 @@ def _bits(block: Block, trials: dict[str, Trial], bound: float) -> dict[str, int
 
 
 def _with_residual(block: Block, approximation_mnvo, bound: float) -> int:
-    data = bounded_block(block.g, approximation_mnvo, block.orbits, bound)
-    _hold(block, restored_block(data, approximation_mnvo, block.orbits), bound)
+    if _is_hermitian(block, bound):
+        data = bounded_block(block.g, approximation_mnvo, block.orbits, bound)
+        rebuilt_mnvo = restored_block(data, approximation_mnvo, block.orbits)
+    else:
+        rows = (-1, block.g.shape[-1])
+        approximation_xo = np.asarray(approximation_mnvo, float).reshape(rows)
+        data = bounded(block.g.reshape(rows), approximation_xo, bound)
+        rebuilt_mnvo = restored(data, approximation_xo).reshape(block.g.shape)
+    _hold(block, rebuilt_mnvo, bound)
     return 8 * len(data)
 
 
 def _sz3(block: Block, bound: float) -> int:
-    mean_mnvo = hermitian_mean(block.g.astype(float), block.orbits)
-    half = float(np.abs(mean_mnvo - block.g).max())
-    rebuilt, bits = symmetric_sz3(mean_mnvo, block.orbits, bound - half)
+    if _is_hermitian(block, bound):
+        mean_mnvo = hermitian_mean(block.g.astype(float), block.orbits)
+        left = bound - _broken(block)
+        rebuilt, bits = symmetric_sz3(mean_mnvo, block.orbits, left)
+    else:
+        rebuilt, bits = whole_sz3(block.g.astype(float), bound)
     _hold(block, rebuilt, bound)
     return bits
+
+
+def _is_hermitian(block: Block, bound: float) -> bool:
+    """Whether partners are near enough for one number to stand for both; else each is coded."""
+    return bound > 2 * _broken(block)
+
+
+def _broken(block: Block) -> float:
+    """How far |g| is from its hermitian mean, meV; models on meshes finer than their own are."""
+    mean_mnvo = hermitian_mean(block.g.astype(float), block.orbits)
+    return float(np.abs(mean_mnvo - block.g).max())
 
 
 def _hold(block: Block, rebuilt_mnvo: Float[np.ndarray, "m n v o"], bound: float) -> None:
