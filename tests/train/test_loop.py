@@ -21,7 +21,7 @@ OPTIONS = {
     "seed": 0,
     "steps": 30,
     "batch_size": 4,
-    "learning_rate": 0.03,
+    "learning_rate": 0.01,
     "weight_decay": 1e-4,
     "masked_fraction": 0.25,
     "evaluate_every": 15,
