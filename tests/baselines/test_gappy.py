@@ -38,6 +38,13 @@ def test_a_mixture_of_training_blocks_is_found_exactly():
     assert relative_error(found, on_grid(mixed)) < 1e-4
 
 
+def test_where_nothing_is_known_nothing_is_found():
+    blocks = [make_block("fcc", seed, bands=1) for seed in range(3)]
+    given_o = given(blocks[0])
+    silent = [dataclasses.replace(b, g=np.where(given_o, 0, b.g).astype(b.g.dtype)) for b in blocks]
+    assert not gappy.refine(gappy.fit(silent), silent[0], given_o, 1e-2).any()
+
+
 def test_an_unknown_shape_is_none():
     training = gappy.fit([make_block("fcc")])
     for other in (make_block("cscl"), make_block("fcc", bands=1)):

@@ -37,7 +37,8 @@ def refine(
         return None
     known_bg = x_bco[..., given_o].reshape(len(x_bco), -1).astype(float)
     gram_bb = known_bg @ known_bg.T
-    ridge = strength * np.trace(gram_bb) / len(gram_bb)
+    # nothing couples at the zone centre of one atom: then nothing follows
+    ridge = strength * np.trace(gram_bb) / len(gram_bb) or 1.0
     asked_g = channels(block)[:, given_o].ravel()
     share_b = np.linalg.solve(gram_bb + ridge * np.eye(len(gram_bb)), known_bg @ asked_g)
     rebuilt_co = np.tensordot(share_b, x_bco, 1) / np.sqrt(block.orbits.size_o)
