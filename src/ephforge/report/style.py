@@ -22,7 +22,7 @@ COLOURS = {
     "trilinear": "#56B4E9",
     "cubic": "#0072B2",
     "fourier": "#CC79A7",
-    "regression": "#000000",
+    "regression": "#009E73",
     "latent": "#D55E00",
     "handmade": "#009E73",
     "chance": "#999999",
