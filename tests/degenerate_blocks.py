@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from material_blocks import make_block
 
+from ephforge.core.degeneracy import pattern_of
+from ephforge.core.differences import differences_of
 from ephforge.core.kpoints import negation_index, sum_index
 
 
@@ -25,6 +27,17 @@ def degenerate_block(prototype="zincblende", seed=0, bands=3, **keywords):
     total = np.bincount(label_xo.ravel(), (block.g.reshape(label_xo.shape) * sizes(block)).ravel())
     count = np.bincount(label_xo.ravel(), np.broadcast_to(sizes(block), label_xo.shape).ravel())
     return dataclasses.replace(block, g=(total / count)[label_xo].reshape(block.g.shape))
+
+
+def interpolated_block(seed=0, share=0.05, **keywords):
+    """Hermitian partners differ by a share of |g|, as off the meshes of a first-principles run."""
+    block = degenerate_block(seed=seed, **keywords)
+    odd = differences_of(block, pattern_of(block))
+    random = np.random.default_rng([seed, 1])
+    change_d = share * odd.mean(block.g.reshape(odd.label_xo.shape))
+    change_d *= random.choice([-1.0, 1.0], len(change_d)) * np.sqrt(odd.weight_d)
+    change = (odd.spread(change_d) / odd.root_o).reshape(block.g.shape)
+    return dataclasses.replace(block, g=np.maximum(block.g + change, 0))
 
 
 def sizes(block):

@@ -80,6 +80,13 @@ def test_small_integers_and_sections_come_back():
     assert coder.decode_integers(found[0], 6).tolist() == values.tolist()
 
 
+@pytest.mark.parametrize("size", [0, 2**15 - 1, 2**15, 70_000])
+def test_long_sections_come_back(size):
+    parts = [bytes([7]) * size, b"\x80" * 3, b"end"]
+    assert coder.split(coder.join(parts), 3) == parts
+    assert len(coder.join(parts)) - size == (10 if size < 2**15 else 12)
+
+
 def test_too_small_a_step_is_refused():
     with pytest.raises(ValueError, match="larger step"):
         coder.encode(np.array([1e9]), coder.table(np.ones((1, 1))), 1.0)

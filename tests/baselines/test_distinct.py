@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from degenerate_blocks import degenerate_block
+from degenerate_blocks import degenerate_block, interpolated_block
 
 from ephforge.baselines.distinct import pca_distinct
 from ephforge.baselines.measure import allowed_bits, relative_error
@@ -31,6 +31,16 @@ def test_where_bits_abound_remainders_are_far_ahead():
     bits = [ALLOWED[-1]]
     (found,), (plain,) = pca_distinct(fitted, BLOCK, bits), pca_joint(fitted, BLOCK, bits)
     assert relative_error(found.g, GRID) < 0.5 * relative_error(plain.g, GRID)
+
+
+def test_what_breaks_hermiticity_is_told_where_bits_abound():
+    block = interpolated_block(seed=0, share=0.1)
+    grid = on_grid(block)
+    found = pca_distinct(fit(TRAINING, [block]), block, [1000, 20_000])
+    errors = [relative_error(np.maximum(code.g, 0), grid) for code in found]
+    assert errors[0] > 0.05
+    assert errors[1] < 0.01
+    assert found[1].bits <= 20_000
 
 
 def test_nothing_is_said_of_a_lattice_that_was_not_seen():

@@ -124,6 +124,25 @@ def quantised(
     return found
 
 
+def quantised_apart(
+    values: list[Float[np.ndarray, " _"]], known: list[coder.Table], allowed: int
+) -> Rebuilt:
+    """Several sections of coefficients at one step; the values one after the other."""
+    norm = float(np.sqrt(sum(np.sum(value_e**2) for value_e in values)))
+
+    def sections(header: Header) -> list[coder.Section]:
+        return [
+            coder.Section(value_e, table.times(header.norm), header.step)
+            for value_e, table in zip(values, known, strict=True)
+        ]
+
+    (code,) = packed(sections, norm, [allowed])
+    if not code.data:
+        return Rebuilt(np.zeros(sum(map(len, values))), 0, 0.0)
+    value_e = np.concatenate([section.estimate.value_e for section in code.sections])
+    return Rebuilt(value_e, 8 * len(code.data), code.sections[0].step)
+
+
 class Packed(NamedTuple):
     """A code, and what it was made from, with what the decoder makes of each section."""
 

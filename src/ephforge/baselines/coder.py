@@ -31,7 +31,8 @@ MEMORY = 12.0  # a row or column trusts its prior as much as this many coded coe
 _SMALLEST_SCALE = 0.02  # in steps
 _SHORTEST_CHUNK = 16  # coefficients, in the mean
 _WORD_BYTES = 4
-_LENGTH_BYTES = 2
+_LENGTH_BYTES = 2  # of a section; twice as many from 2^15 bytes on
+_IS_LONG = 0x80
 _LAST_WORD = 12  # bits; what the end of a range code costs, in the mean
 _NO_SPARE = 8  # values of the spare bits of a support; the last one means no limit
 
@@ -183,17 +184,25 @@ def decode(data: bytes, known: Table, step: float) -> Float[np.ndarray, " e"]:
 def join(sections: list[bytes]) -> bytes:
     """Sections in a row, the length of each but the last before it."""
     *first, last = sections
-    return b"".join(len(s).to_bytes(_LENGTH_BYTES, "big") + s for s in first) + last
+    return b"".join(_length_of(s) + s for s in first) + last
 
 
 def split(data: bytes, count: int) -> list[bytes]:
     """Inverse of `join`."""
     sections = []
     for _ in range(count - 1):
-        end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "big")
-        sections.append(data[_LENGTH_BYTES:end])
-        data = data[end:]
+        width = 2 * _LENGTH_BYTES if data and data[0] & _IS_LONG else _LENGTH_BYTES
+        size = int.from_bytes(data[:width], "big") & ~(_IS_LONG << 8 * (width - 1))
+        sections.append(data[width : width + size])
+        data = data[width + size :]
     return [*sections, data]
+
+
+def _length_of(section: bytes) -> bytes:
+    """Two bytes, or four with the first bit set."""
+    if len(section) < _IS_LONG << 8:
+        return len(section).to_bytes(_LENGTH_BYTES, "big")
+    return (len(section) | _IS_LONG << 24).to_bytes(2 * _LENGTH_BYTES, "big")
 
 
 def integers(value_e: Int[np.ndarray, " e"]) -> Section:

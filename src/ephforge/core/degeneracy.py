@@ -109,6 +109,26 @@ def summary(pattern: Pattern) -> Float[np.ndarray, " f"]:
 
 def entries_of(block: Block, pattern: Pattern) -> Entries:
     """Classes of equal numbers; of the block its geometry and shape are used only."""
+    label_xo, partner_xo = labels_of(block, pattern)
+    n = label_xo.max() + 1
+    joined = coo_array(
+        (np.ones(label_xo.size), (label_xo.ravel(), partner_xo.ravel())), shape=(n, n)
+    )
+    label_xo = connected_components(joined, directed=False)[1][label_xo]
+    share_o = shares_of(block.orbits)
+    weight_e = np.bincount(label_xo.ravel(), np.broadcast_to(share_o, label_xo.shape).ravel())
+    return Entries(label_xo, np.sqrt(share_o), weight_e)
+
+
+def shares_of(orbits: Orbits) -> Float[np.ndarray, " o"]:
+    """Share of the pairs (k, q) that each orbit holds."""
+    return orbits.size_o / orbits.size_o.sum()
+
+
+def labels_of(
+    block: Block, pattern: Pattern
+) -> tuple[Int[np.ndarray, "x o"], Int[np.ndarray, "x o"]]:
+    """Class of each number by degeneracies alone, and that of its Hermitian partner."""
     star_k, star_q = (np.unique(star, return_inverse=True)[1] for star in _stars(block.orbits))
     band_kb, mode_qv = _numbered(pattern.bands_sb)[star_k], _numbered(pattern.modes_sv)[star_q]
     k_o, q_o = block.orbits.representative_o2.T
@@ -122,14 +142,7 @@ def entries_of(block: Block, pattern: Pattern) -> Entries:
     )
     label_mnvo = np.unique(key_mnvo, return_inverse=True)[1].reshape(key_mnvo.shape)
     partner_mnvo = label_mnvo.swapaxes(0, 1)[..., block.orbits.partner_o]
-    n = label_mnvo.max() + 1
-    joined = coo_array(
-        (np.ones(label_mnvo.size), (label_mnvo.ravel(), partner_mnvo.ravel())), shape=(n, n)
-    )
-    label_xo = connected_components(joined, directed=False)[1][label_mnvo].reshape(-1, len(k_o))
-    share_o = block.orbits.size_o / block.orbits.size_o.sum()
-    weight_e = np.bincount(label_xo.ravel(), np.broadcast_to(share_o, label_xo.shape).ravel())
-    return Entries(label_xo, np.sqrt(share_o), weight_e)
+    return tuple(label.reshape(-1, len(k_o)) for label in (label_mnvo, partner_mnvo))
 
 
 def _stars(orbits: Orbits) -> tuple[np.ndarray, np.ndarray]:

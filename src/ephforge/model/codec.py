@@ -16,13 +16,15 @@ from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import bucket_of, no_degeneracy, pattern_of, star_sizes, summary
+from ephforge.core.differences import differences_of
 from ephforge.model.autoencoder import Autoencoder
 from ephforge.model.bitstream import Reader, read_header, read_integers, scale_value, step_value
+from ephforge.model.broken import read_broken
 from ephforge.model.encoder import Encoder, Rebuilt, patterns_of
 from ephforge.model.geometry import geometry_of
 from ephforge.model.guess import Guess, guess_of
 from ephforge.model.prior import Prior
-from ephforge.model.remainder import N_STEPS, Remainder, read_remainder
+from ephforge.model.remainder import N_STEPS, Remainder, read_remainder, remainder_step
 from ephforge.model.sparse import Dictionary, dictionary_of
 from ephforge.model.transform import Statistics, channel_set_of, class_of
 
@@ -81,14 +83,17 @@ class Codec:
         free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
         reader = Reader(data)
         header = read_header(reader, self.ends_of(block))
-        dictionary = dictionary_of(block, self.statistics, header.pattern or free)
+        pattern = header.pattern or free
+        dictionary = dictionary_of(block, self.statistics, pattern)
         step = step_value(header.step)
         n_e = read_integers(reader, dictionary, step, self.prior)
         rebuilt = self.synthesise(block, dictionary, n_e, step)
         if reader.number(2):
             number = reader.number(N_STEPS)
             left_e = read_remainder(reader, rebuilt.remainder, number, self.remainder_prior)
-            rebuilt = rebuilt.with_remainder(left_e)
+            rebuilt, differences = rebuilt.with_remainder(left_e), differences_of(block, pattern)
+            value_d = read_broken(reader, differences, rebuilt.g_xo, remainder_step(number))
+            rebuilt = rebuilt.with_broken(differences, value_d)
         return scale_value(header.scale) * rebuilt.g(block.g.shape)
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:

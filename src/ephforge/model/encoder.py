@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ephforge.core.blocks import Block
-from ephforge.core.degeneracy import Pattern, entries_of, no_degeneracy, pattern_of
+from ephforge.core.degeneracy import Pattern, entries_of, no_degeneracy, pattern_of, shares_of
+from ephforge.core.differences import Differences, differences_of
 from ephforge.model.bitstream import (
     STEPS,
     Header,
@@ -29,7 +30,8 @@ from ephforge.model.bitstream import (
     write_header,
     write_integers,
 )
-from ephforge.model.remainder import N_STEPS, Remainder, write_remainder
+from ephforge.model.broken import write_broken
+from ephforge.model.remainder import N_STEPS, Remainder, remainder_step, write_remainder
 from ephforge.model.sparse import dictionary_of, integers
 
 if TYPE_CHECKING:
@@ -57,10 +59,25 @@ class Rebuilt:
         """With remainders added."""
         return replace(self, y_xo=self.y_xo + self.remainder.spread(left_e))
 
+    def with_broken(self, differences: Differences, value_d: Float[np.ndarray, " d"]) -> "Rebuilt":
+        """With what breaks hermiticity added."""
+        return replace(self, y_xo=self.y_xo + differences.spread(value_d))
+
+    @property
+    def g_xo(self) -> Float[np.ndarray, "x o"]:
+        """|g| with rms 1, about, channels in a row."""
+        return self.y_xo / self.remainder.dictionary.entries.root_o
+
     def g(self, shape: tuple[int, ...]) -> Float[np.ndarray, "m n v o"]:
         """|g| with rms 1, about."""
-        root_o = self.remainder.dictionary.entries.root_o
-        return np.maximum(self.y_xo / root_o, 0.0).reshape(shape)
+        return np.maximum(self.g_xo, 0.0).reshape(shape)
+
+
+class Left(NamedTuple):
+    """What follows the transform, as decoded: remainders, and what breaks hermiticity."""
+
+    left_e: Float[np.ndarray, " e"]
+    broken_d: Float[np.ndarray, " d"]
 
 
 class Found(NamedTuple):
@@ -84,11 +101,13 @@ class Encoder:
     def __init__(self, codec: "Codec", block: Block, pattern: Pattern | None, rms: float):
         self.codec, self.block, self.pattern = codec, block, pattern
         self.ends = codec.ends_of(block)
-        free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
-        self.dictionary = dictionary_of(block, codec.statistics, pattern or free)
+        seen = pattern or no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
+        self.dictionary = dictionary_of(block, codec.statistics, seen)
         self.scale = scale_number(rms)
         root_o = self.dictionary.entries.root_o
         self.y_xo = block.g.reshape(-1, len(root_o)) * (root_o / scale_value(self.scale))
+        self.differences = differences_of(block, seen)
+        self.broken_d = self.differences.analyse(self.y_xo)
         self.transformed = cache(self._transformed)
         self.rebuilt = cache(self._rebuilt)
         self.ended = cache(self._ended)
@@ -143,10 +162,11 @@ class Encoder:
         return self._size(RUNG * rung)
 
     def _found(self, start: int, end: int) -> Found:
-        data, left_e = self.ended(start, end)
+        data, left = self.ended(start, end)
         rebuilt = self.rebuilt(start)
-        if left_e is not None:
-            rebuilt = rebuilt.with_remainder(left_e)
+        if left:
+            rebuilt = rebuilt.with_remainder(left.left_e)
+            rebuilt = rebuilt.with_broken(self.differences, left.broken_d)
         g = scale_value(self.scale) * rebuilt.g(self.block.g.shape)
         size_o = self.block.orbits.size_o.astype(float)
         return Found(data, g, float(np.sum((g - self.block.g) ** 2 @ size_o)))
@@ -164,7 +184,7 @@ class Encoder:
         n_e, _ = self.transformed(number)
         return self.codec.synthesise(self.block, self.dictionary, n_e, step_value(number))
 
-    def _ended(self, start: int, end: int) -> tuple[bytes, np.ndarray | None]:
+    def _ended(self, start: int, end: int) -> tuple[bytes, Left | None]:
         """Bytes of steps of transform and remainders, and what is decoded of the latter."""
         writer = self.transformed(start)[1].copy()
         writer.number(int(end > 0), 2)
@@ -175,15 +195,19 @@ class Encoder:
         left_e = rebuilt.remainder.left_of(self.y_xo, rebuilt.y_xo)
         prior = self.codec.remainder_prior
         left_e = write_remainder(writer, rebuilt.remainder, left_e, end, prior)
-        return writer.bytes(), left_e
+        coded_xo, step = rebuilt.with_remainder(left_e).g_xo, remainder_step(end)
+        broken_d = write_broken(writer, self.differences, self.broken_d, coded_xo, step)
+        return writer.bytes(), Left(left_e, broken_d)
 
 
 def patterns_of(block: Block) -> list[Pattern | None]:
     """Patterns worth trying: none as well where degenerate states couple differently."""
     pattern = pattern_of(block)
-    root_o = np.sqrt(block.orbits.size_o / block.orbits.size_o.sum())
+    root_o = np.sqrt(shares_of(block.orbits))
     y_xo = block.g.reshape(-1, len(root_o)) * root_o
-    left = np.linalg.norm(entries_of(block, pattern).project(y_xo) - y_xo)
+    free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
+    hermitian_xo = entries_of(block, free).project(y_xo)
+    left = np.linalg.norm(entries_of(block, pattern).project(y_xo) - hermitian_xo)
     return [pattern] if left <= EXACT * np.linalg.norm(y_xo) else [pattern, None]
 
 

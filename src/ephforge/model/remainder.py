@@ -137,8 +137,22 @@ def write_remainder(
     """Write remainders at the step of a number; what they are read as."""
     step, level = remainder_step(number), remainder.level(left_e)
     writer.number(level, N_LEVELS)
-    widths = Widths(*prior.mixture(*remainder.features(step, level)))
-    n_e, (unit_e, shift_e) = rounded(left_e, step), _units(widths.first_e)
+    return write_values(writer, left_e, step, _widths(remainder, step, level, prior))
+
+
+def read_remainder(
+    reader: Reader, remainder: Remainder, number: int, prior: Prior
+) -> Float[np.ndarray, " e"]:
+    """Inverse of `write_remainder`."""
+    step, level = remainder_step(number), reader.number(N_LEVELS)
+    return read_values(reader, step, _widths(remainder, step, level, prior))
+
+
+def write_values(
+    writer: Writer, value_e: Float[np.ndarray, " e"], step: float, widths: Widths
+) -> Float[np.ndarray, " e"]:
+    """Write numbers, rounded to multiples of a step; what they are read as."""
+    n_e, (unit_e, shift_e) = rounded(value_e, step), _units(widths.first_e)
     high_e = np.floor_divide(n_e + unit_e // 2, unit_e)
     writer.integers(high_e, _probabilities(widths, unit_e))
     fine_e = shift_e > 0
@@ -147,17 +161,17 @@ def write_remainder(
     return _values(n_e, widths) * step
 
 
-def read_remainder(
-    reader: Reader, remainder: Remainder, number: int, prior: Prior
-) -> Float[np.ndarray, " e"]:
-    """Inverse of `write_remainder`."""
-    step, level = remainder_step(number), reader.number(N_LEVELS)
-    widths = Widths(*prior.mixture(*remainder.features(step, level)))
+def read_values(reader: Reader, step: float, widths: Widths) -> Float[np.ndarray, " e"]:
+    """Inverse of `write_values`."""
     unit_e, shift_e = _units(widths.first_e)
     n_e = reader.integers(_probabilities(widths, unit_e)) * unit_e
     fine_e = shift_e > 0
     n_e[fine_e] += reader.numbers(unit_e[fine_e]) - unit_e[fine_e] // 2
     return _values(n_e, widths) * step
+
+
+def _widths(remainder: Remainder, step: float, level: int, prior: Prior) -> Widths:
+    return Widths(*prior.mixture(*remainder.features(step, level)))
 
 
 def _units(width_e: Float[np.ndarray, " e"]) -> tuple[np.ndarray, np.ndarray]:
