@@ -32,32 +32,29 @@ from ephforge.core.symmetry import given_orbits
 from ephforge.dataset.splits import read_materials, read_split
 from ephforge.model.codec import Codec
 from ephforge.model.storage import codec_variables, load_codec
-from ephforge.model.transform import channel_set_of, statistics_of
+from ephforge.model.transform import statistics_of
 from ephforge.superresolve.methods import hidden_error, interpolated
 from ephforge.train.codes import STEPS, coded
 from ephforge.train.prior import fit_prior
 
 SHIPPED = Path(__file__).parents[1] / "src/ephforge/pretrained/autoencoder.nc"
 LARGEST_NUMBERS = 100_000_000  # of components; the file takes 200 MB
-CODES = 6  # validation materials of each shape that priors are learned from
-PRIOR_STEPS = 2000
+CODES = 2  # of each validation material, that priors are learned from
+PRIOR_STEPS = 4000
 
 
 def taught(training: list[Block], validation: list[Block], log) -> Codec:
     """The shipped network with statistics and priors of these materials."""
     statistics = statistics_of(training, largest_numbers=LARGEST_NUMBERS)
     log("statistics")
-    rng, examples, remainders, taken = np.random.default_rng(0), [], [], {}
+    examples, remainders = [], []
     for block in validation:
-        shape = channel_set_of(block)
-        taken[shape] = taken.get(shape, 0) + 1
-        if taken[shape] > CODES:
-            continue
-        steps = np.exp(rng.uniform(*np.log(STEPS), 1))
-        (code,) = coded(block, statistics, steps, rng)
-        examples.append(code.examples)
-        remainders.append(code.remainders)
-        log(f"code of {block.name} at {steps[0]:.3f}")
+        rng = np.random.default_rng([0, int(block.name)])
+        steps = np.exp(rng.uniform(*np.log(STEPS), CODES))
+        for code in coded(block, statistics, steps, rng):
+            examples.append(code.examples)
+            remainders.append(code.remainders)
+        log(f"codes of {block.name} at {steps}")
     priors = [fit_prior(rows, PRIOR_STEPS, 0) for rows in (examples, remainders)]
     log(f"priors: {[bits for _, bits in priors]} bits each")
     network = load_codec(SHIPPED).network

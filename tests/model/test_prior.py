@@ -96,8 +96,9 @@ def test_features_are_finite_where_nothing_is_known():
 
 
 def test_the_loss_of_training_is_the_price_of_coding():
-    """Up to the rounding of the prior: bits of a level differ by a few in a hundred."""
-    feature_ef, size_e, n_e = questions(1, some_integers())
+    """Up to the rounding of the prior: bits of all levels differ by a few in a hundred."""
+    levels = [questions(level, some_integers()) for level in range(LEVEL_E.max() + 1)]
+    feature_ef, size_e, n_e = (np.concatenate(column) for column in zip(*levels, strict=True))
     found_en = TRAINED.probabilities(feature_ef, size_e)
     paid_e = -np.log2(found_en[np.arange(len(n_e)), n_e + LARGEST])
     standard_ef = (feature_ef - TRAINED.mean_f) / TRAINED.spread_f

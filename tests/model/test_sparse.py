@@ -1,5 +1,7 @@
 """The encoder: its two maps are adjoint, its sum never rises, and it uses degeneracies."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from degenerate_blocks import degenerate_block
@@ -90,3 +92,19 @@ def test_what_is_degenerate_costs_less_when_the_dictionary_knows_it():
         errors.append(np.linalg.norm(found.decode(n_e * step) - y_xo) / np.linalg.norm(y_xo))
     assert errors[0] < 0.9 * errors[1] < 0.15
     assert bits[0] < 1.01 * bits[1]
+
+
+def test_a_step_of_so_many_units_leaves_as_much_on_every_mesh():
+    """Of noise, so that no mesh is smoother than another; rounding: one step in root of twelve."""
+    left = []
+    for mesh in ((2, 2, 2), (4, 4, 4)):
+        block = make_block("fcc", 3, bands=2, k_mesh=mesh, q_mesh=mesh)
+        noise = np.random.default_rng(0).exponential(size=block.g.shape).astype(np.float32)
+        block = dataclasses.replace(block, g=noise)
+        found = dictionary(block)
+        step = 0.05 * found.unit
+        y_xo = found.entries.project(target(block, found.entries))
+        n_e = sparse.integers(found, y_xo, step)
+        left.append(np.linalg.norm(found.decode(n_e * step) - y_xo) / np.linalg.norm(y_xo))
+    assert left[0] == pytest.approx(left[1], rel=0.3)
+    assert sparse.unit(4 * sparse.ORBITS) == 0.5

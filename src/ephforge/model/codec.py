@@ -172,7 +172,8 @@ class Codec:
         root_o = dictionary.entries.root_o
         first_mnvo = (dictionary.decode(n_e * step) / root_o).reshape(block.g.shape)
         first_omnv = np.float32(first_mnvo.transpose(3, 0, 1, 2))
-        found = _decode(*self._split, first_omnv, np.float32(step), geometry_of(block))
+        known = np.float32(step / dictionary.unit)
+        found = _decode(*self._split, first_omnv, known, geometry_of(block))
         y_xo = np.asarray(found, float).transpose(1, 2, 3, 0).reshape(-1, len(root_o)) * root_o
         y_xo = dictionary.entries.project(y_xo)
         return Rebuilt(Remainder(dictionary, first_mnvo, step), y_xo)

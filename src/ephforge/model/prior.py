@@ -122,7 +122,7 @@ def features(
         np.full(len(around), np.log(overall + 0.05)),
         np.full(len(around), np.log(lately + 0.05)),
         np.log(size_e[asked_e] / step),
-        np.log(size_e[asked_e]),
+        np.log(size_e[asked_e] / dictionary.unit),
         np.full(len(around), level / 10),
         kind_e == 0,
         kind_e == 2,

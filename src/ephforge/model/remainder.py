@@ -82,6 +82,7 @@ class Remainder:
 
     def features(self, step: float, level: int) -> tuple[np.ndarray, Float[np.ndarray, " e"]]:
         """What is known of each number, and its expected size in steps."""
+        unit = self.dictionary.unit
         ratio = 2.0 ** ((level - _MIDDLE) / LEVEL_STEPS)
         size_e = ratio * self.size_e / step
         own_e = np.log(step / self.root_e)  # in units of rms |g|, as |g| is
@@ -90,8 +91,8 @@ class Remainder:
             np.log(size_e),
             np.broadcast_to(np.log(ratio), shape),
             own_e,
-            np.broadcast_to(np.log(self.step), shape),
-            2 * np.log(self.root_e),
+            np.broadcast_to(np.log(self.step / unit), shape),
+            2 * np.log(self.root_e / unit),
             *(log_e - own_e for log_e in self._surroundings),
         ]
         return np.column_stack(known), size_e

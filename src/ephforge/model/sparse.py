@@ -29,7 +29,8 @@ RARITY = 0.8  # how fast the threshold grows with log(step / expected size)
 SHRINK_STEPS, SETTLE_STEPS, INTEGER_STEPS = 30, 6, 12
 RELAXATION = 1.5  # of an integer step; lowered when the sum rises
 UNLIKELY = 0.02  # expected size in steps of the largest coefficient of an orbit function left out
-SMALLEST = 1e-4  # expected size of a coefficient, rms |g| = 1
+SMALLEST = 1e-4  # expected size of a coefficient, in units of `Dictionary.unit`
+ORBITS = 154  # 4x4x4 meshes of fcc lattices
 WIDTH = (
     0.7  # scale over expected size of the distribution (Student's t, 3 degrees) that bits follow
 )
@@ -95,9 +96,22 @@ class Dictionary:
         return Dictionary(components_er, tuple(parts), size_e, self.entries), is_kept_e
 
     @property
+    def unit(self) -> float:
+        """Of steps and sizes of coefficients: `unit` of the block's mesh."""
+        return unit(len(self.entries.root_o))
+
+    @property
     def gain(self) -> float:
         """Bound on the square of the largest stretch of P T: the components repeat the rest."""
         return 2.0 if self.components_er.shape[1] else 1.0
+
+
+def unit(orbits: int) -> float:
+    """What coefficients of |g| with rms 1 shrink by where there are more of them.
+
+    On every mesh a step of so many units leaves about the same relative error.
+    """
+    return math.sqrt(ORBITS / orbits)
 
 
 def dictionary_of(block: Block, statistics: Statistics, pattern: Pattern) -> Dictionary:
@@ -107,8 +121,10 @@ def dictionary_of(block: Block, statistics: Statistics, pattern: Pattern) -> Dic
     components_er, score_r = components_of(block, statistics)
     if not components_er.size:
         components_er = np.zeros((len(variance_e), 0))
-    size_e = np.maximum(np.concatenate([score_r, np.sqrt(variance_e)]), SMALLEST)
-    return Dictionary(components_er, parts, size_e, entries_of(block, pattern))
+    entries = entries_of(block, pattern)
+    smallest = SMALLEST * unit(len(entries.root_o))
+    size_e = np.maximum(np.concatenate([score_r, np.sqrt(variance_e)]), smallest)
+    return Dictionary(components_er, parts, size_e, entries)
 
 
 def integers(

@@ -17,7 +17,10 @@ from ephforge.model.remainder import Remainder, rounded
 from ephforge.model.sparse import Dictionary, dictionary_of, integers
 from ephforge.model.transform import Statistics, statistics_of
 
-STEPS = (0.02, 0.7)  # range of steps, in units of rms |g|, that training draws from
+STEPS = (
+    0.02,
+    0.7,
+)  # range of steps, in units of the mesh (`sparse.unit`), that training draws from
 FINER = (0.004, 1.2)  # range of steps of remainders, over that of the transform
 REMAINDER_SHARE = 0.3  # of the remainders of a code that their prior learns from
 SMALL = 0.03  # coefficients of a smaller expected size, in steps, are nearly always zero
@@ -28,7 +31,7 @@ class Coded(NamedTuple):
     """One code of one material.
 
     Attributes:
-      step: in units of rms |g|.
+      step: in units of the mesh, as the network is told.
       first_omnv: what the integers decode to before the convolutions, rms about 1; float32.
       examples, remainders: rows of the priors: features, size over step, absolute integer.
     """
@@ -59,22 +62,26 @@ def cross_statistics(blocks: list[Block], whole: Statistics) -> list[Statistics]
 def coded(
     block: Block, statistics: Statistics, steps: Float[np.ndarray, " s"], rng: np.random.Generator
 ) -> list[Coded]:
-    """Codes of one material at several steps; rng thins the examples of small coefficients."""
+    """Codes of one material at several steps, in units of the mesh (`sparse.unit`).
+
+    The generator thins the examples of small coefficients.
+    """
     dictionary = dictionary_of(block, statistics, pattern_of(block))
     root_o = dictionary.entries.root_o
     y_xo = block.g.reshape(-1, len(root_o)) * (root_o / (scale_of(block) or 1.0))
     found = []
-    for step in steps:
-        n_e = integers(dictionary, y_xo, float(step))
+    for known in steps:
+        step = float(known) * dictionary.unit
+        n_e = integers(dictionary, y_xo, step)
         decoded_xo = dictionary.decode(n_e * step)
         first_mnvo = (decoded_xo / root_o).reshape(block.g.shape)
-        remainder = Remainder(dictionary, first_mnvo, float(step))
+        remainder = Remainder(dictionary, first_mnvo, step)
         left_e = remainder.left_of(y_xo, decoded_xo)
         found.append(
             Coded(
-                float(step),
+                float(known),
                 np.float32(first_mnvo.transpose(3, 0, 1, 2)),
-                _examples(dictionary, n_e, float(step), rng),
+                _examples(dictionary, n_e, step, rng),
                 _remainders(remainder, left_e, rng),
             )
         )
