@@ -71,7 +71,9 @@ def test_examples_are_rows_of_the_levels_that_a_code_writes():
     np.testing.assert_allclose(feature_ef[:, 2], np.log(size_e), rtol=1e-4, atol=1e-5)
     dictionary = dictionary_of(block, WHOLE, pattern_of(block))
     level_e = levels_of(dictionary.size_e)
-    assert (size_e >= dictionary.size_e[level_e == 0].min() / (0.1 * dictionary.unit) * 0.999).sum() == 16
+    assert (
+        size_e >= dictionary.size_e[level_e == 0].min() / (0.1 * dictionary.unit) * 0.999
+    ).sum() == 16
     assert n_e.min() >= 0
     assert n_e.max() > 1
 
