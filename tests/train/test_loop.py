@@ -11,6 +11,7 @@ from small_networks import SMALL, small_codec, small_network
 from ephforge.model.bitstream import Reader, read_header, scale_value, step_value
 from ephforge.model.codec import scale_of
 from ephforge.model.encoder import Encoder, patterns_of
+from ephforge.model.sparse import unit
 from ephforge.model.transform import statistics_of
 from ephforge.train import loop
 from ephforge.train.batches import cut, stack_blocks
@@ -96,7 +97,7 @@ def test_decoding_error_is_that_of_the_codec():
     ]
     for block, code in zip(BLOCKS, codes, strict=True):
         header = read_header(Reader(code.data), codec.ends_of(block))
-        step = step_value(header.step)
+        step = step_value(header.step) / unit(len(block.orbits.size_o))
         scale = scale_of(block) / scale_value(header.scale)
         again = [coded(block, STATISTICS, np.array([step * scale]), np.random.default_rng(0))]
         # the code is of |g| over its rounded scale, training's of |g| over the very scale
