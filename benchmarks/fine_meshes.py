@@ -38,7 +38,7 @@ from ephforge.train.codes import STEPS, coded
 from ephforge.train.prior import fit_prior
 
 SHIPPED = Path(__file__).parents[1] / "src/ephforge/pretrained/autoencoder.nc"
-LARGEST_NUMBERS = 100_000_000  # of components; the file takes 200 MB
+LARGEST_NUMBERS = 150_000_000  # of components, so that all of them are kept; the file takes 500 MB
 CODES = 2  # of each validation material, that priors are learned from
 PRIOR_STEPS = 4000
 
