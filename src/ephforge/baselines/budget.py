@@ -109,26 +109,14 @@ def quantised(
       known: scales are those of a material of unit norm.
       allowed: bits; where not even a header fits, all is zero and nothing is stored.
     """
-    norm = float(np.linalg.norm(value_e))
-
-    def sections(header: Header) -> list[coder.Section]:
-        return [coder.Section(value_e, known.times(header.norm), header.step)]
-
-    found = []
-    for code in packed(sections, norm, allowed):
-        if not code.data:
-            found.append(Rebuilt(np.zeros(len(value_e)), 0, 0.0))
-            continue
-        (section,) = code.sections
-        found.append(Rebuilt(section.estimate.value_e, 8 * len(code.data), section.step))
-    return found
+    return quantised_apart([value_e], [known], allowed)
 
 
 def quantised_apart(
-    values: list[Float[np.ndarray, " _"]], known: list[coder.Table], allowed: int
-) -> Rebuilt:
-    """Several sections of coefficients at one step; the values one after the other."""
-    norm = float(np.sqrt(sum(np.sum(value_e**2) for value_e in values)))
+    values: list[Float[np.ndarray, " _"]], known: list[coder.Table], allowed: list[int]
+) -> list[Rebuilt]:
+    """As `quantised`, several sections at one step; their values one after the other."""
+    norm = math.sqrt(sum(float(value_e @ value_e) for value_e in values))
 
     def sections(header: Header) -> list[coder.Section]:
         return [
@@ -136,11 +124,14 @@ def quantised_apart(
             for value_e, table in zip(values, known, strict=True)
         ]
 
-    (code,) = packed(sections, norm, [allowed])
-    if not code.data:
-        return Rebuilt(np.zeros(sum(map(len, values))), 0, 0.0)
-    value_e = np.concatenate([section.estimate.value_e for section in code.sections])
-    return Rebuilt(value_e, 8 * len(code.data), code.sections[0].step)
+    found = []
+    for code in packed(sections, norm, allowed):
+        if not code.data:
+            found.append(Rebuilt(np.zeros(sum(map(len, values))), 0, 0.0))
+            continue
+        value_e = np.concatenate([section.estimate.value_e for section in code.sections])
+        found.append(Rebuilt(value_e, 8 * len(code.data), code.sections[0].step))
+    return found
 
 
 class Packed(NamedTuple):

@@ -69,7 +69,7 @@ class _Numbers:
         values = [(self.g_e - first_e) * self.root_e, self.broken_d]
         known = [_table(self.orbit_e, self.channel_e), _table(*self.differences.places)]
         for count in (1, 2):
-            rest = quantised_apart(values[:count], known[:count], max(bits - spent, 0))
+            (rest,) = quantised_apart(values[:count], known[:count], [max(bits - spent, 0)])
             left_e, broken_d = np.split(rest.value_e, [len(first_e)])
             g_xo = (first_e + left_e / self.root_e)[self.entries.label_xo]
             if count == 2:
