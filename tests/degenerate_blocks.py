@@ -8,6 +8,7 @@ from material_blocks import make_block
 from ephforge.core.degeneracy import pattern_of
 from ephforge.core.differences import differences_of
 from ephforge.core.kpoints import negation_index, sum_index
+from ephforge.core.order import Order
 
 
 def degenerate_block(prototype="zincblende", seed=0, bands=3, **keywords):
@@ -38,6 +39,21 @@ def interpolated_block(seed=0, share=0.05, **keywords):
     change_d *= random.choice([-1.0, 1.0], len(change_d)) * np.sqrt(odd.weight_d)
     change = (odd.spread(change_d) / odd.root_o).reshape(block.g.shape)
     return dataclasses.replace(block, g=np.maximum(block.g + change, 0))
+
+
+def random_order(pattern, seed, share=1.0):
+    """Groups of a share of the stars in an order of their own."""
+    random = np.random.default_rng(seed)
+    tables = []
+    for ends_sp in pattern:
+        rows = []
+        for ends_p in ends_sp:
+            runs = np.split(np.arange(ends_p.size + 1), np.flatnonzero(ends_p) + 1)
+            if random.random() < share:
+                runs = [runs[i] for i in random.permutation(len(runs))]
+            rows.append(np.concatenate(runs))
+        tables.append(np.array(rows))
+    return Order(*tables)
 
 
 def sizes(block):

@@ -166,6 +166,7 @@ def test_every_part_is_left_out_in_turn(no_networks, no_families, tmp_path):
         "convolutions",
         "learned priors",
         "components",
+        "order of states",
         "degeneracies",
         "remainders",
         "half of the materials",

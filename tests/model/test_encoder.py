@@ -9,7 +9,7 @@ from material_blocks import make_block
 from small_networks import SMALL, small_codec
 
 from ephforge.model.codec import scale_of
-from ephforge.model.encoder import CLOSE, RUNG, Encoder, Found, Sizes, patterns_of
+from ephforge.model.encoder import CLOSE, RUNG, Encoder, Found, Sizes
 from ephforge.model.transform import statistics_of
 
 BLOCK = degenerate_block("fcc", 9, bands=2, noise=0.5, **SMALL)
@@ -17,7 +17,7 @@ CODEC = small_codec(statistics_of([make_block("fcc", i, bands=2, **SMALL) for i 
 
 
 def encoder():
-    return Encoder(CODEC, BLOCK, patterns_of(BLOCK)[0], scale_of(BLOCK))
+    return Encoder(CODEC, BLOCK, *CODEC.choices(BLOCK)[0], scale_of(BLOCK))
 
 
 @pytest.mark.parametrize("rise", [lambda n: 20 + 9 * n, lambda n: int(20 * 1.02**n)])

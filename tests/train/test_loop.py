@@ -10,7 +10,7 @@ from small_networks import SMALL, small_codec, small_network
 
 from ephforge.model.bitstream import Reader, read_header, scale_value, step_value
 from ephforge.model.codec import scale_of
-from ephforge.model.encoder import Encoder, patterns_of
+from ephforge.model.encoder import Encoder
 from ephforge.model.sparse import unit
 from ephforge.model.transform import statistics_of
 from ephforge.train import loop
@@ -92,7 +92,7 @@ def test_decoding_error_is_that_of_the_codec():
     """The step of a code of the transform alone, the integers of which come from its bytes."""
     codec = small_codec(STATISTICS, trained=True)
     codes = [
-        TransformAlone(codec, block, patterns_of(block)[0], scale_of(block)).within(600)[0]
+        TransformAlone(codec, block, *codec.choices(block)[0], scale_of(block)).within(600)[0]
         for block in BLOCKS
     ]
     for block, code in zip(BLOCKS, codes, strict=True):

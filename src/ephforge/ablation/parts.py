@@ -1,8 +1,8 @@
 """What each part of the trained autoencoder is worth: the same codec with one part left out.
 
-Left out in turn: convolutions, learned priors, components of whole blocks, degeneracies,
-remainders of different numbers; and half or three quarters of the training materials behind the
-transform.
+Left out in turn: convolutions, learned priors, components of whole blocks, the order of states,
+degeneracies, remainders of different numbers; and half or three quarters of the training materials
+behind the transform.
 """
 
 import math
@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from ephforge.core.blocks import Block
-from ephforge.model.codec import Codec, scale_of
-from ephforge.model.encoder import Encoder
+from ephforge.core.degeneracy import Pattern
+from ephforge.core.order import Order, by_energy
+from ephforge.model.codec import Codec
+from ephforge.model.encoder import Encoder, free_pattern, patterns_of
+from ephforge.model.order import order_of
 from ephforge.model.prior import untrained_prior
 from ephforge.model.remainder import N_FEATURES
 from ephforge.model.transform import statistics_of
@@ -22,16 +25,18 @@ class _TransformAlone(Encoder):
 
 
 class _WithoutRemainders(Codec):
-    def encoders(self, block: Block) -> list[Encoder]:
-        return [
-            _TransformAlone(self, block, one.pattern, scale_of(block))
-            for one in super().encoders(block)
-        ]
+    encoder = _TransformAlone
 
 
 class _WithoutDegeneracies(Codec):
-    def encoders(self, block: Block) -> list[Encoder]:
-        return [Encoder(self, block, None, scale_of(block))]
+    def choices(self, block: Block) -> list[tuple[None, Order]]:
+        return [(None, order_of(block, self.statistics, free_pattern(block)))]
+
+
+class _WithoutOrder(Codec):
+    def choices(self, block: Block) -> list[tuple[Pattern | None, Order]]:
+        patterns = patterns_of(block)
+        return [(pattern, by_energy(pattern or free_pattern(block))) for pattern in patterns]
 
 
 def variants(codec: Codec, training: list[Block]) -> dict[str, Callable[[], Codec]]:
@@ -46,6 +51,7 @@ def variants(codec: Codec, training: list[Block]) -> dict[str, Callable[[], Code
         "convolutions": lambda: codec.linear_part,
         "learned priors": lambda: replace(codec, **priors),
         "components": lambda: taught(training, most_components=0),
+        "order of states": lambda: _like(_WithoutOrder, codec),
         "degeneracies": lambda: _like(_WithoutDegeneracies, codec),
         "remainders": lambda: _like(_WithoutRemainders, codec),
         "half of the materials": lambda: taught(training[::2]),

@@ -129,27 +129,32 @@ def labels_of(
     block: Block, pattern: Pattern
 ) -> tuple[Int[np.ndarray, "x o"], Int[np.ndarray, "x o"]]:
     """Class of each number by degeneracies alone, and that of its Hermitian partner."""
-    star_k, star_q = (np.unique(star, return_inverse=True)[1] for star in _stars(block.orbits))
-    band_kb, mode_qv = _numbered(pattern.bands_sb)[star_k], _numbered(pattern.modes_sv)[star_q]
-    k_o, q_o = block.orbits.representative_o2.T
-    final_o = sum_index(block.k_mesh, block.q_mesh)[k_o, q_o]
-    most = max(band_kb.shape[1], mode_qv.shape[1])
-    m_om, n_on, v_ov = band_kb[final_o], band_kb[k_o], mode_qv[q_o]
+    band_sb, mode_sv = numbered(pattern.bands_sb), numbered(pattern.modes_sv)
+    final_o, initial_o, mode_o = stars_of(block)
+    most = max(band_sb.shape[1], mode_sv.shape[1])
+    m_om, n_on, v_ov = band_sb[final_o], band_sb[initial_o], mode_sv[mode_o]
     group_omnv = (m_om[:, :, None, None] * most + n_on[:, None, :, None]) * most
     group_omnv = group_omnv + v_ov[:, None, None, :]
-    key_mnvo = (group_omnv + np.arange(len(k_o))[:, None, None, None] * most**3).transpose(
+    key_mnvo = (group_omnv + np.arange(len(mode_o))[:, None, None, None] * most**3).transpose(
         1, 2, 3, 0
     )
     label_mnvo = np.unique(key_mnvo, return_inverse=True)[1].reshape(key_mnvo.shape)
     partner_mnvo = label_mnvo.swapaxes(0, 1)[..., block.orbits.partner_o]
-    return tuple(label.reshape(-1, len(k_o)) for label in (label_mnvo, partner_mnvo))
+    return tuple(label.reshape(-1, len(mode_o)) for label in (label_mnvo, partner_mnvo))
+
+
+def stars_of(block: Block) -> tuple[Int[np.ndarray, " o"], ...]:
+    """Star of k+q, of k and of q of each orbit's pair: where m, n and v are states."""
+    star_k, star_q = (np.unique(star, return_inverse=True)[1] for star in _stars(block.orbits))
+    k_o, q_o = block.orbits.representative_o2.T
+    return star_k[sum_index(block.k_mesh, block.q_mesh)[k_o, q_o]], star_k[k_o], star_q[q_o]
+
+
+def numbered(ends_sb: Bool[np.ndarray, "s b"]) -> Int[np.ndarray, "s n"]:
+    """Number of the degenerate group of each state."""
+    return np.concatenate([np.zeros((len(ends_sb), 1), int), np.cumsum(ends_sb, axis=1)], axis=1)
 
 
 def _stars(orbits: Orbits) -> tuple[np.ndarray, np.ndarray]:
     """Star of each k and of each q: orbits of the pairs with q = 0, and with k = 0."""
     return orbits.orbit_kq[:, 0], orbits.orbit_kq[0]
-
-
-def _numbered(ends_sb: np.ndarray) -> Int[np.ndarray, "s n"]:
-    """Number of the degenerate group of each state."""
-    return np.concatenate([np.zeros((len(ends_sb), 1), int), np.cumsum(ends_sb, axis=1)], axis=1)

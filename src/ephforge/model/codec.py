@@ -6,7 +6,7 @@ This is what the task stages and the commands use.  They hand over a Block and g
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,16 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
-from ephforge.core.degeneracy import bucket_of, no_degeneracy, pattern_of, star_sizes, summary
+from ephforge.core.degeneracy import Pattern, bucket_of, pattern_of, star_sizes, summary
 from ephforge.core.differences import differences_of
+from ephforge.core.order import Order
 from ephforge.model.autoencoder import Autoencoder
 from ephforge.model.bitstream import Reader, read_header, read_integers, scale_value, step_value
 from ephforge.model.broken import read_broken
-from ephforge.model.encoder import Encoder, Rebuilt, patterns_of
+from ephforge.model.encoder import Encoder, Rebuilt, free_pattern, patterns_of
 from ephforge.model.geometry import geometry_of
 from ephforge.model.guess import Guess, guess_of
+from ephforge.model.order import order_of, read_order
 from ephforge.model.prior import Prior
 from ephforge.model.remainder import N_STEPS, Remainder, read_remainder, remainder_step
 from ephforge.model.sparse import Dictionary, dictionary_of
@@ -53,6 +55,7 @@ class Codec:
     prior: Prior
     remainder_prior: Prior
     share_tb: Float[np.ndarray, "2 b"]
+    encoder: ClassVar = Encoder
 
     def encode(self, block: Block, bits: int) -> Code:
         """The code of at most so many bits with the smallest step; without a byte it is zero."""
@@ -70,7 +73,15 @@ class Codec:
 
     def encoders(self, block: Block) -> list[Encoder]:
         """Whose codes compete."""
-        return [Encoder(self, block, pattern, scale_of(block)) for pattern in patterns_of(block)]
+        scale = scale_of(block)
+        return [self.encoder(self, block, *choice, scale) for choice in self.choices(block)]
+
+    def choices(self, block: Block) -> list[tuple[Pattern | None, Order]]:
+        """Degeneracies that a code may use, sorted by energy, and the order of states with each."""
+        return [
+            (pattern, order_of(block, self.statistics, pattern or free_pattern(block)))
+            for pattern in patterns_of(block)
+        ]
 
     def decode(self, data: bytes, block: Block) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV from bytes; of the block its geometry and shape are used only.
@@ -80,10 +91,10 @@ class Codec:
         """
         if not data:
             return np.zeros(block.g.shape)
-        free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
         reader = Reader(data)
         header = read_header(reader, self.ends_of(block))
-        pattern = header.pattern or free
+        pattern = header.pattern or free_pattern(block)
+        order = read_order(reader, pattern)
         dictionary = dictionary_of(block, self.statistics, pattern)
         step = step_value(header.step)
         n_e = read_integers(reader, dictionary, step, self.prior)
@@ -94,7 +105,8 @@ class Codec:
             rebuilt, differences = rebuilt.with_remainder(left_e), differences_of(block, pattern)
             value_d = read_broken(reader, differences, rebuilt.g_xo, remainder_step(number))
             rebuilt = rebuilt.with_broken(differences, value_d)
-        return scale_value(header.scale) * rebuilt.g(block.g.shape)
+        g = scale_value(header.scale) * rebuilt.g(block.g.shape)
+        return order.inverse.applied(g, block)
 
     def refine(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV on all orbits from the given ones; the others are not looked at."""

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import Pattern, entries_of, no_degeneracy, pattern_of, shares_of
 from ephforge.core.differences import Differences, differences_of
+from ephforge.core.order import Order
 from ephforge.model.bitstream import (
     STEPS,
     Header,
@@ -31,6 +32,7 @@ from ephforge.model.bitstream import (
     write_integers,
 )
 from ephforge.model.broken import write_broken
+from ephforge.model.order import write_order
 from ephforge.model.remainder import N_STEPS, Remainder, remainder_step, write_remainder
 from ephforge.model.sparse import dictionary_of, integers
 
@@ -91,6 +93,10 @@ class Found(NamedTuple):
 class Encoder:
     """Codes of one block with one pattern of degeneracies; each step is tried once.
 
+    Args:
+      pattern: sorted by energy; None where the code uses none.
+      order: of the states, as the code has them.
+
     Attributes:
       remainders: whether what the transform leaves may follow.
       most: bits that the transform gets at all, for each different number.
@@ -98,15 +104,25 @@ class Encoder:
 
     remainders, most = True, MOST
 
-    def __init__(self, codec: "Codec", block: Block, pattern: Pattern | None, rms: float):
-        self.codec, self.block, self.pattern = codec, block, pattern
+    def __init__(
+        self,
+        codec: "Codec",
+        block: Block,
+        pattern: Pattern | None,
+        order: Order,
+        rms: float,
+    ):
+        self.codec, self.block = codec, block
         self.ends = codec.ends_of(block)
-        seen = pattern or no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
-        self.dictionary = dictionary_of(block, codec.statistics, seen)
+        seen = pattern or free_pattern(block)
+        self.order, self.seen = order, order.pattern(seen)
+        self.pattern = self.seen if pattern else None
+        self.dictionary = dictionary_of(block, codec.statistics, self.seen)
         self.scale = scale_number(rms)
         root_o = self.dictionary.entries.root_o
-        self.y_xo = block.g.reshape(-1, len(root_o)) * (root_o / scale_value(self.scale))
-        self.differences = differences_of(block, seen)
+        g_xo = self.order.applied(block.g, block).reshape(-1, len(root_o))
+        self.y_xo = g_xo * (root_o / scale_value(self.scale))
+        self.differences = differences_of(block, self.seen)
         self.broken_d = self.differences.analyse(self.y_xo)
         self.transformed = cache(self._transformed)
         self.rebuilt = cache(self._rebuilt)
@@ -168,6 +184,7 @@ class Encoder:
             rebuilt = rebuilt.with_remainder(left.left_e)
             rebuilt = rebuilt.with_broken(self.differences, left.broken_d)
         g = scale_value(self.scale) * rebuilt.g(self.block.g.shape)
+        g = self.order.inverse.applied(g, self.block)
         size_o = self.block.orbits.size_o.astype(float)
         return Found(data, g, float(np.sum((g - self.block.g) ** 2 @ size_o)))
 
@@ -177,6 +194,7 @@ class Encoder:
         n_e = integers(self.dictionary, self.y_xo, step)
         writer = Writer()
         write_header(writer, Header(self.scale, number, self.pattern), self.ends)
+        write_order(writer, self.order, self.seen)
         write_integers(writer, n_e, self.dictionary, step, self.codec.prior)
         return n_e, writer
 
@@ -200,13 +218,17 @@ class Encoder:
         return writer.bytes(), Left(left_e, broken_d)
 
 
+def free_pattern(block: Block) -> Pattern:
+    """The pattern of a block of this shape in which nothing is degenerate."""
+    return no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
+
+
 def patterns_of(block: Block) -> list[Pattern | None]:
     """Patterns worth trying: none as well where degenerate states couple differently."""
     pattern = pattern_of(block)
     root_o = np.sqrt(shares_of(block.orbits))
     y_xo = block.g.reshape(-1, len(root_o)) * root_o
-    free = no_degeneracy(block.orbits, len(block.g), block.g.shape[2])
-    hermitian_xo = entries_of(block, free).project(y_xo)
+    hermitian_xo = entries_of(block, free_pattern(block)).project(y_xo)
     left = np.linalg.norm(entries_of(block, pattern).project(y_xo) - hermitian_xo)
     return [pattern] if left <= EXACT * np.linalg.norm(y_xo) else [pattern, None]
 
