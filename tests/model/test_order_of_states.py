@@ -16,7 +16,7 @@ from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import Pattern, no_degeneracy, pattern_of
 from ephforge.core.order import Order, by_energy
 from ephforge.model.bitstream import Reader, Writer
-from ephforge.model.order import CHANGED, order_of, read_order, worth_of, write_order
+from ephforge.model.order import CHANGED, WORTH, order_of, read_order, write_order
 from ephforge.model.sparse import dictionary_of
 from ephforge.model.transform import statistics_of, weighted
 
@@ -68,7 +68,7 @@ def test_no_exchange_is_left_that_would_be_worth_it(seed):
             for i, j in combinations(range(table.shape[1]), 2):
                 tables = [t.copy() for t in found]
                 tables[kind][s, [i, j]] = tables[kind][s, [j, i]]
-                assert left(block, Order(*tables)) > (1 - worth_of(block)) * least - 1e-6
+                assert left(block, Order(*tables)) > (1 - WORTH) * least - 1e-6
 
 
 def test_degenerate_states_change_places_together():

@@ -18,10 +18,9 @@ from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import Pattern, numbered, stars_of
 from ephforge.core.order import Order, by_energy
 from ephforge.model.bitstream import Reader, Writer
-from ephforge.model.sparse import unit
 from ephforge.model.transform import Part, Statistics, components_of, parts_of, weighted
 
-WORTH = 0.01  # share of the squares that are left, on a mesh of unit 1, which an exchange lowers
+WORTH = 0.01  # of the squares that are left; smaller gains make what follows less smooth
 SWEEPS = 4  # over all stars, at most
 CHANGED = 1 / 8  # share of stars in another order, as a code expects
 
@@ -42,14 +41,6 @@ def order_of(block: Block, statistics: Statistics, pattern: Pattern) -> Order:
         if not any([search.improved(*place) for place in search.places]):
             break
     return search.order
-
-
-def worth_of(block: Block) -> float:
-    """Share of the squares that are left which an exchange has to lower, to be worth its bits.
-
-    Of a block with more orbits more coefficients are stated, and each profits.
-    """
-    return WORTH * unit(len(block.orbits.size_o)) ** 2
 
 
 class _Search:
@@ -89,7 +80,7 @@ class _Search:
         score_nr = self.score_r + self._scores(change_nmnva, is_on_o)
         left_n = 1 - np.sum(score_nr**2, axis=1)
         best = int(np.argmin(left_n))
-        if left_n[best] > (1 - worth_of(self.block)) * self.left:
+        if left_n[best] > (1 - WORTH) * self.left:
             return False
         self.order, self.score_r = orders[best], score_nr[best]
         self.y_mnvo = self.order.applied(self.by_energy_mnvo, self.block)
