@@ -306,7 +306,13 @@ class Train(Section):
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
     features: int = Field(12, ge=4, le=512, description="hidden features of each channel")
     layers: int = Field(1, ge=1, le=16, description="convolution layers of each path")
-    codes: int = Field(2, ge=1, le=64, description="codes of each material to learn from")
+    coded_materials: int = Field(
+        2000,
+        ge=1,
+        description="of the training split, evenly spaced, whose codes are learned from; "
+        "all if it has fewer",
+    )
+    codes: int = Field(2, ge=1, le=64, description="codes of each of these")
     prior_steps: int = Field(
         2000, ge=1, description="optimiser steps of the prior of the entropy coder"
     )

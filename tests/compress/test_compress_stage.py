@@ -83,9 +83,6 @@ def test_bits_stay_within_the_budget(record):
 
 def test_as_many_materials_are_tested_as_asked(record):
     assert set(record["synthetic_test_materials"]["0.1"].values()) == {1}
-    assert stage.evenly(list("abcdefg"), 3) == ["a", "c", "e"]
-    assert stage.evenly(list("ab"), 3) == ["a", "b"]
-    assert stage.evenly([], 3) == []
 
 
 def test_the_best_classical_method_is_that_of_the_table(record):

@@ -13,7 +13,7 @@ from ephforge.core.errors import EphforgeError
 from ephforge.core.machine import machine
 from ephforge.core.netcdf import write
 from ephforge.dataset.index import FLAGS, NUMBERS, SIZES, TEXTS, facts, read_index
-from ephforge.dataset.splits import iterate, read_split, read_splits
+from ephforge.dataset.splits import evenly, iterate, read_split, read_splits
 from ephforge.dataset.stage import run
 
 OPTIONS = {
@@ -255,3 +255,9 @@ def test_moments_are_those_of_the_blocks(tmp_path):
     assert card["moments"]["coupling_rms"][-1] == pytest.approx(max(rms), rel=1e-6)
     assert card["stored_numbers"] == sum(block.g.size for block in blocks)
     assert card["full_numbers"] == sum(on_grid(block).size for block in blocks)
+
+
+def test_evenly_spaced():
+    assert evenly(list("abcdefg"), 3) == ["a", "c", "e"]
+    assert evenly(list("ab"), 3) == ["a", "b"]
+    assert evenly([], 3) == []

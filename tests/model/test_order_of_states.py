@@ -57,6 +57,13 @@ def test_exchanged_states_of_a_known_material_are_found(places):
     np.testing.assert_array_equal(found.applied(block.g, block), TRAINING[4].g)
 
 
+def test_a_material_that_was_trained_on_keeps_its_order():
+    """The components leave rounding errors of it, which no exchange is to be taken for."""
+    for block in TRAINING:
+        for mine, given_sp in zip(order_of(block, STATISTICS, FREE), by_energy(FREE), strict=True):
+            np.testing.assert_array_equal(mine, given_sp)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_no_exchange_is_left_that_would_be_worth_it(seed):
     block = make_block("zincblende", 50 + seed, bands=BANDS, noise=0.8, **SMALL)

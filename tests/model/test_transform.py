@@ -111,12 +111,31 @@ def test_components_are_those_of_whole_blocks():
     c_be = np.stack([coefficients(block, statistics) for block in family])
     component_er, score_r = components_of(family[0], statistics)
     assert component_er.shape == (c_be.shape[1], 11)
-    np.testing.assert_allclose(component_er.T @ component_er, np.eye(11), atol=1e-3)
     value_r, direction_re = np.linalg.svd(c_be)[1:]
+    smaller_rr = np.minimum.outer(value_r[:11], value_r[:11]) / np.sqrt(12)
+    apart_rr = component_er.T @ component_er - np.eye(11)
+    assert np.abs(smaller_rr * apart_rr).max() < 2 * transform.ROUNDED
     overlap_r = np.abs(np.sum(direction_re[:4] * component_er.T[:4], axis=1))
     np.testing.assert_allclose(overlap_r, 1, atol=1e-4)
     channels = family[0].g[..., 0].size
     np.testing.assert_allclose(score_r, value_r[:11] * np.sqrt(channels / 12), rtol=1e-6)
+
+
+def test_rounding_a_component_changes_a_block_by_as_much_whatever_its_score():
+    """Scores times rounding errors, for components of scores over five orders of magnitude."""
+    rng = np.random.default_rng(5)
+    score_r = np.logspace(0, -5, 11)
+    component_er = np.linalg.qr(rng.normal(size=(900, 11)))[0]
+    rounded_er = transform._rounded(component_er, score_r)
+    assert rounded_er.dtype == np.int16
+    largest_r = np.abs(rounded_er).max(axis=0)
+    assert np.all((largest_r >= transform.COARSEST) & (largest_r <= transform.FINEST))
+    found_er = rounded_er / np.linalg.norm(rounded_er.astype(float), axis=0)
+    change_r = score_r * np.linalg.norm(found_er - component_er, axis=0)
+    between = (largest_r > transform.COARSEST) & (largest_r < transform.FINEST)
+    assert 3 <= between.sum() < 11
+    np.testing.assert_allclose(change_r[between], transform.ROUNDED, rtol=0.1)
+    assert change_r.max() < 1.2 * transform.ROUNDED
 
 
 def test_what_components_leave_is_found_with_each_block_left_out():

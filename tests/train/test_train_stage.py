@@ -19,6 +19,7 @@ OPTIONS = {
     "seed": 1,
     "features": 16,
     "layers": 1,
+    "coded_materials": 10,
     "codes": 1,
     "prior_steps": 5,
     "steps": 6,
@@ -133,7 +134,7 @@ def test_files_of_a_run(unbroken, folder):
     assert {"train", "validation", "validation_0.03", "validation_refined"} <= columns.keys()
     assert len({len(values) for values in columns.values()}) == 1
     assert np.isfinite([e for values in columns.values() for e in values if e is not None]).all()
-    assert history["materials"] == {"train": 3, "validation": 1}
+    assert history["materials"] == {"train": 3, "coded": 3, "validation": 1}
     assert history["weights"] == sum(array.size for array in contents.variables.values())
     assert history["wall_seconds"] > 0
     assert contents.attributes["stage"] == "train"
@@ -189,10 +190,18 @@ def test_only_the_training_split_makes_the_codec(tmp_path, unbroken):
     assert history["columns"]["validation"] != unbroken[1]["columns"]["validation"]
 
 
+def test_statistics_are_of_all_materials_weights_of_those_that_are_coded(tmp_path, unbroken):
+    contents, history = run(tmp_path, options=OPTIONS | {"coded_materials": 2})
+    assert history["materials"] == {"train": 3, "coded": 2, "validation": 1}
+    for name, moment in unbroken[0].groups["orbits"].variables.items():
+        np.testing.assert_array_equal(contents.groups["orbits"].variables[name], moment)
+    assert history["columns"]["train"] != unbroken[1]["columns"]["train"]
+
+
 def test_materials_wider_than_training_are_validated_on_as_well(tmp_path, unbroken):
     wide = make_block("cscl", 20, bands=3, **SMALL)
     _, history = run(tmp_path, [*MATERIALS, (wide, "validation")])
-    assert history["materials"] == {"train": 3, "validation": 2}
+    assert history["materials"] == {"train": 3, "coded": 3, "validation": 2}
     assert history["columns"]["validation"] != unbroken[1]["columns"]["validation"]
 
 

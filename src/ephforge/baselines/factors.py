@@ -5,9 +5,11 @@ the coefficients coded so far, of precision 1 + sum_e L_e L_e^T / noise_e, predi
 """
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 
 _LAPLACE_VARIANCE = 2.0  # E x^2 / (E|x|)^2 of a Laplace law
 _SEEN = 0.05  # in steps; smaller coefficients are neither predicted nor learned from
+_FAINT = 0.05  # in steps; factors of a smaller norm predict nothing
 _ROUNDED = 1 / 12  # variance of the rounding error, in steps^2
 _ZEROED = 0.5  # the same where the symbol is zero, beyond rate-distortion optimised rounding
 
@@ -19,9 +21,10 @@ class Posterior:
         self.scale_e = self.prior_scale_e = scale_e
         self.loading_er = None
         if loading_er is not None:
-            self.loading_er = loading_er.astype(float) / step  # files and memory hold singles
-            self.precision_rs = np.eye(loading_er.shape[1])
-            self.information_r = np.zeros(loading_er.shape[1])
+            loading_er = loading_er.astype(float) / step  # files and memory hold singles
+            self.loading_er = loading_er[:, np.linalg.norm(loading_er, axis=0) > _FAINT]
+            self.precision_rs = np.eye(self.loading_er.shape[1])
+            self.information_r = np.zeros(len(self.precision_rs))
             self.prior_scale_e = self._scale(scale_e, (self.loading_er**2).sum(axis=1))
 
     def predicted(self, index_i):
@@ -31,10 +34,12 @@ class Posterior:
         if self.loading_er is None or not is_seen_i.any():
             return mean_i, scale_i
         loading_ir = self.loading_er[index_i[is_seen_i]]
-        covariance_rs = np.linalg.inv(self.precision_rs)
-        variance_i = np.sum(loading_ir @ covariance_rs * loading_ir, axis=1)
-        mean_i[is_seen_i] = loading_ir @ (covariance_rs @ self.information_r)
-        scale_i[is_seen_i] = self._scale(scale_i[is_seen_i], np.maximum(variance_i, 0))
+        root_rs = cholesky(self.precision_rs, lower=True, check_finite=False)
+        white_ri = solve_triangular(root_rs, loading_ir.T, lower=True, check_finite=False)
+        white_r = solve_triangular(root_rs, self.information_r, lower=True, check_finite=False)
+        mean_i[is_seen_i] = white_r @ white_ri
+        variance_i = np.einsum("ri,ri->i", white_ri, white_ri)
+        scale_i[is_seen_i] = self._scale(scale_i[is_seen_i], variance_i)
         return mean_i, scale_i
 
     def learn(self, index_i, value_i, is_zero_i, gain_i):

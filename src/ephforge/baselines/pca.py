@@ -22,7 +22,7 @@ from ephforge.baselines.symmetric import band_pairs, on_orbits, spread, unpack, 
 from ephforge.core.blocks import Block
 from ephforge.core.symmetry import Orbits
 
-FACTORS = 400  # correlated combinations of coefficients, at most; as many as the autoencoder has
+FACTORS = 2000  # correlated combinations of coefficients, at most; as many as the autoencoder has
 FOLDS = 5  # of the training materials; fewer materials than this get no factors
 SEPARABLE = 3.0  # scales of rows times columns count as much as this many training materials
 _SMALLEST_SCALE = 1e-9  # of a material of unit norm

@@ -16,7 +16,7 @@ from ephforge.compress.physics import physics
 from ephforge.core.blocks import Block, on_grid, strongest_channel
 from ephforge.core.netcdf import Variable, write
 from ephforge.core.records import write_record
-from ephforge.dataset.splits import read_materials, read_splits
+from ephforge.dataset.splits import evenly, read_materials, read_splits
 from ephforge.model.storage import load_codec
 
 log = logging.getLogger(__name__)
@@ -89,12 +89,6 @@ def run(
     }
     write(examples, "examples", {}, {**provenance, "wall_seconds": seconds}, groups)
     write_record(metrics, record)
-
-
-def evenly(blocks: list, count: int) -> list:
-    """That many of the blocks, evenly spaced, or all."""
-    count = min(count, len(blocks))
-    return [blocks[i * len(blocks) // count] for i in range(count)]
 
 
 def _errors(block: Block, budgets: list[float], trials: dict[str, Trial]) -> dict:

@@ -48,6 +48,12 @@ def read_materials(paths: list) -> list[Block]:
     return [read_block(read(path, "firstprinciples")) for path in paths]
 
 
+def evenly(blocks: list, count: int) -> list:
+    """That many of the blocks, evenly spaced, or all."""
+    count = min(count, len(blocks))
+    return [blocks[i * len(blocks) // count] for i in range(count)]
+
+
 def _blocks(path: Path, index: Index, wanted: list[int]) -> Iterator[Block]:
     """Blocks of some materials; each shard is opened once for a run of its materials."""
     start = 0

@@ -21,6 +21,7 @@ from ephforge.model.bitstream import Reader, Writer
 from ephforge.model.transform import Part, Statistics, components_of, parts_of, weighted
 
 WORTH = 0.01  # of the squares that are left; smaller gains make what follows less smooth
+NOTHING = 1e-4  # squares of 1 that count as left when less is: components are rounded
 SWEEPS = 4  # over all stars, at most
 CHANGED = 1 / 8  # share of stars in another order, as a code expects
 
@@ -80,7 +81,7 @@ class _Search:
         score_nr = self.score_r + self._scores(change_nmnva, is_on_o)
         left_n = 1 - np.sum(score_nr**2, axis=1)
         best = int(np.argmin(left_n))
-        if left_n[best] > (1 - WORTH) * self.left:
+        if self.left - left_n[best] < WORTH * max(self.left, NOTHING):
             return False
         self.order, self.score_r = orders[best], score_nr[best]
         self.y_mnvo = self.order.applied(self.by_energy_mnvo, self.block)

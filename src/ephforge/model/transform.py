@@ -14,6 +14,7 @@ A class without training materials gets the prior alone: a smooth random field (
 """
 
 import hashlib
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,8 +31,10 @@ from ephforge.model.smooth import smooth_moment
 PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many materials
 PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second moments over orbits
 FEWEST = 8  # materials that components are taken from
-MOST_COMPONENTS = 400
-LARGEST_NUMBERS = 3_200_000  # of the components of one class and set of channels
+MOST_COMPONENTS = 2000
+LARGEST_NUMBERS = 16_000_000  # of the components of one class and set of channels
+ROUNDED = 1e-4  # of a block's norm, that rounding one component changes in the mean
+COARSEST, FINEST = 15, np.iinfo(np.int16).max  # largest integers of a component
 SMALLEST_SHARE = 1e-10  # of the largest, below which a value of a Gram matrix is rounding
 TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 LARGEST_ROWS = 1000  # of channels whose second moments are summed at once
@@ -49,7 +52,7 @@ class Statistics:
       variances_even, variances_odd: "class|bands-modes" -> mean square of each coefficient, of
         what the components leave where there are any.
       components: "class|bands-modes" -> principal components of whole blocks, coefficients (even
-        ones first) x components; directions, as 16-bit integers.
+        ones first) x components; directions, as integers of at most 16 bits.
       scores: likewise -> standard deviations of the components' scores.
     """
 
@@ -179,13 +182,17 @@ def _components(c_be: Float[np.ndarray, "b e"], most: int):
     rank = int(np.sum(value_r > SMALLEST_SHARE * value_r[-1]))  # blocks may be alike
     most = min(most, len(c_be) - 1, rank)
     value_r, vector_br = value_r[::-1][:most], vector_br[:, ::-1][:, :most]
-    component_er = c_be.T @ vector_br
-    component_er *= np.iinfo(np.int16).max / np.abs(component_er).max(axis=0)
-    return (
-        np.rint(component_er).astype(np.int16),
-        np.sqrt(np.maximum(value_r, 0) / len(c_be)),
-        left_be,
-    )
+    score_r = np.sqrt(np.maximum(value_r, 0) / len(c_be))
+    return _rounded(c_be.T @ vector_br, score_r), score_r, left_be
+
+
+def _rounded(component_er: Float[np.ndarray, "e r"], score_r) -> Int[np.ndarray, "e r"]:
+    """Directions as integers, the finer the larger their scores: files hold thousands of them."""
+    component_er = component_er / np.linalg.norm(component_er, axis=0)
+    largest_r = np.abs(component_er).max(axis=0)
+    fine_r = score_r * math.sqrt(len(component_er) / 12) / ROUNDED
+    fine_r = np.clip(fine_r, COARSEST / largest_r, FINEST / largest_r)
+    return np.rint(component_er * fine_r).astype(np.int16)
 
 
 def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:

@@ -20,7 +20,7 @@ from ephforge.core.errors import EphforgeError
 from ephforge.core.netcdf import write
 from ephforge.core.records import write_record
 from ephforge.core.rng import generator
-from ephforge.dataset.splits import read_splits
+from ephforge.dataset.splits import evenly, read_splits
 from ephforge.model.autoencoder import Autoencoder, Shape
 from ephforge.model.codec import Codec
 from ephforge.model.prior import Prior
@@ -34,6 +34,7 @@ from ephforge.train.prior import fit_prior
 log = logging.getLogger(__name__)
 
 VALIDATED_STEPS = (0.03, 0.1, 0.3)  # of the codes that weights are chosen by
+MOST_VALIDATED = 200  # materials, evenly spaced, whose codes these are
 KEPT = 2  # checkpoints: the last, and the one before for the case that the last is broken
 
 
@@ -63,12 +64,15 @@ def run(
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
     statistics = statistics_of(training)
-    taught = [cross_statistics(training, statistics), [statistics] * len(validation)]
-    codes = [_codes(training, taught[0], options), _validated(validation, statistics, options)]
+    taught = cross_statistics(training, statistics)
+    learned, taught = (evenly(of, options["coded_materials"]) for of in (training, taught))
+    judged = evenly(validation, MOST_VALIDATED)
+    codes = [_codes(learned, taught, options), _validated(judged, statistics, options)]
     priors, bits = _fitted(codes[0], options)
+    taught = [taught, [statistics] * len(judged)]
     classes = [
         stack_blocks(blocks, found, by, tuple(coarse_q_mesh))
-        for blocks, found, by in zip((training, validation), codes, taught, strict=True)
+        for blocks, found, by in zip((learned, judged), codes, taught, strict=True)
     ]
     del codes, taught
     shape = Shape(options["features"], options["layers"])
@@ -84,7 +88,7 @@ def run(
     weights, attributes, groups = codec_variables(codec)
     write(autoencoder, "train", weights, facts | attributes, groups)
     columns = {key: [row.get(key) for row in record["rows"]] for key in record["rows"][-1]}
-    counts = {"train": len(training), "validation": len(validation)}
+    counts = {"train": len(training), "coded": len(learned), "validation": len(judged)}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.best))
     found = {"columns": columns, "materials": counts, "weights": parameters, "prior_bits": bits}
     write_record(history, facts | found)
