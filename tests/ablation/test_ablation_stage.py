@@ -167,6 +167,7 @@ def test_every_part_is_left_out_in_turn(no_networks, no_families, tmp_path):
         "learned priors",
         "components",
         "order of states",
+        "spread",
         "degeneracies",
         "remainders",
         "half of the materials",

@@ -94,7 +94,7 @@ def test_a_bound_holds_on_every_element_as_computed(noise, bound, place):
     ("damage", "told"),
     [
         (lambda data: b"CDF" + data, "does not begin as compressed maps do"),
-        (lambda data: data[:4] + b"\x09" + data[5:], "version 9, expected 3"),
+        (lambda data: data[:4] + b"\x09" + data[5:], "version 9, expected 4"),
         (lambda data: data[:-1], "damaged"),
         (lambda data: data[:10], "damaged"),
         (lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:], "damaged"),

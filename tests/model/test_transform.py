@@ -7,7 +7,8 @@ import pytest
 from material_blocks import make_block
 from small_networks import SMALL
 
-from ephforge.model import transform
+from ephforge.model import components, transform
+from ephforge.model.components import smooth, squares_left_out
 from ephforge.model.transform import (
     class_of,
     components_of,
@@ -114,28 +115,13 @@ def test_components_are_those_of_whole_blocks():
     value_r, direction_re = np.linalg.svd(c_be)[1:]
     smaller_rr = np.minimum.outer(value_r[:11], value_r[:11]) / np.sqrt(12)
     apart_rr = component_er.T @ component_er - np.eye(11)
-    assert np.abs(smaller_rr * apart_rr).max() < 2 * transform.ROUNDED
+    assert np.abs(smaller_rr * apart_rr).max() < 2 * components.ROUNDED
     overlap_r = np.abs(np.sum(direction_re[:4] * component_er.T[:4], axis=1))
     np.testing.assert_allclose(overlap_r, 1, atol=1e-4)
     channels = family[0].g[..., 0].size
-    np.testing.assert_allclose(score_r, value_r[:11] * np.sqrt(channels / 12), rtol=1e-6)
-
-
-def test_rounding_a_component_changes_a_block_by_as_much_whatever_its_score():
-    """Scores times rounding errors, for components of scores over five orders of magnitude."""
-    rng = np.random.default_rng(5)
-    score_r = np.logspace(0, -5, 11)
-    component_er = np.linalg.qr(rng.normal(size=(900, 11)))[0]
-    rounded_er = transform._rounded(component_er, score_r)
-    assert rounded_er.dtype == np.int16
-    largest_r = np.abs(rounded_er).max(axis=0)
-    assert np.all((largest_r >= transform.COARSEST) & (largest_r <= transform.FINEST))
-    found_er = rounded_er / np.linalg.norm(rounded_er.astype(float), axis=0)
-    change_r = score_r * np.linalg.norm(found_er - component_er, axis=0)
-    between = (largest_r > transform.COARSEST) & (largest_r < transform.FINEST)
-    assert 3 <= between.sum() < 11
-    np.testing.assert_allclose(change_r[between], transform.ROUNDED, rtol=0.1)
-    assert change_r.max() < 1.2 * transform.ROUNDED
+    left_out_r = squares_left_out(c_be @ c_be.T, np.arange(12) % components.FOLDS)
+    sizes_r = np.sqrt(np.pad(smooth(left_out_r), (0, 1), "edge") * channels)
+    np.testing.assert_allclose(score_r, sizes_r, rtol=1e-6)
 
 
 def test_what_components_leave_is_found_with_each_block_left_out():
@@ -143,7 +129,7 @@ def test_what_components_leave_is_found_with_each_block_left_out():
     family = [make_block("fcc", i, noise=0.2, **SMALL) for i in range(9)]
     statistics = statistics_of(family)
     c_be = np.stack([coefficients(block, statistics) for block in family])
-    ridge = transform.RIDGE * np.mean(np.sum(c_be**2, axis=1))
+    ridge = components.RIDGE * np.mean(np.sum(c_be**2, axis=1))
     squares = []
     for b, c_e in enumerate(c_be):
         others_ae = np.delete(c_be, b, axis=0)

@@ -1,8 +1,8 @@
 """What each part of the trained autoencoder is worth: the same codec with one part left out.
 
 Left out in turn: convolutions, learned priors, components of whole blocks, the order of states,
-degeneracies, remainders of different numbers; and half or three quarters of the training materials
-behind the transform.
+the spread, degeneracies, remainders of different numbers; and half or three quarters of the
+training materials behind the transform.
 """
 
 import math
@@ -17,6 +17,7 @@ from ephforge.model.encoder import Encoder, free_pattern, patterns_of
 from ephforge.model.order import order_of
 from ephforge.model.prior import untrained_prior
 from ephforge.model.remainder import N_FEATURES
+from ephforge.model.spread import AS_EXPECTED
 from ephforge.model.transform import statistics_of
 
 
@@ -39,6 +40,11 @@ class _WithoutOrder(Codec):
         return [(pattern, by_energy(pattern or free_pattern(block))) for pattern in patterns]
 
 
+class _WithoutSpread(Codec):
+    def spreads(self, *_) -> list[int]:
+        return [AS_EXPECTED]
+
+
 def variants(codec: Codec, training: list[Block]) -> dict[str, Callable[[], Codec]]:
     """Name of what is left out -> how to make the codec without it."""
     priors = {"prior": untrained_prior(), "remainder_prior": untrained_prior(N_FEATURES)}
@@ -52,6 +58,7 @@ def variants(codec: Codec, training: list[Block]) -> dict[str, Callable[[], Code
         "learned priors": lambda: replace(codec, **priors),
         "components": lambda: taught(training, most_components=0),
         "order of states": lambda: _like(_WithoutOrder, codec),
+        "spread": lambda: _like(_WithoutSpread, codec),
         "degeneracies": lambda: _like(_WithoutDegeneracies, codec),
         "remainders": lambda: _like(_WithoutRemainders, codec),
         "half of the materials": lambda: taught(training[::2]),

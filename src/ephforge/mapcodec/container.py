@@ -20,7 +20,7 @@ from ephforge.core.realspace import Crystal
 from ephforge.core.symmetry import Orbits, pair_orbits, reciprocal_operations
 
 MAGIC = b"EPHG"
-VERSION = 3
+VERSION = 4
 _FIXED = struct.Struct("<4sBIIII")
 _CHECK = 8  # bytes of SHA-256
 

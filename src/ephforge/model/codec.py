@@ -28,6 +28,7 @@ from ephforge.model.order import order_of, read_order
 from ephforge.model.prior import Prior
 from ephforge.model.remainder import N_STEPS, Remainder, read_remainder, remainder_step
 from ephforge.model.sparse import Dictionary, dictionary_of
+from ephforge.model.spread import SPREADS, factor_of, spreads_of
 from ephforge.model.transform import Statistics, channel_set_of, class_of
 
 FINE = 1e-3  # step that `features` states: nothing is lost
@@ -73,8 +74,12 @@ class Codec:
 
     def encoders(self, block: Block) -> list[Encoder]:
         """Whose codes compete."""
-        scale = scale_of(block)
-        return [self.encoder(self, block, *choice, scale) for choice in self.choices(block)]
+        found, rms = [], scale_of(block)
+        for choice in self.choices(block):
+            first = self.encoder(self, block, *choice, rms)
+            numbers = self.spreads(first.dictionary, first.y_xo)
+            found += [self.encoder(self, block, *choice, rms, number) for number in numbers]
+        return found
 
     def choices(self, block: Block) -> list[tuple[Pattern | None, Order]]:
         """Degeneracies that a code may use, sorted by energy, and the order of states with each."""
@@ -82,6 +87,10 @@ class Codec:
             (pattern, order_of(block, self.statistics, pattern or free_pattern(block)))
             for pattern in patterns_of(block)
         ]
+
+    def spreads(self, dictionary: Dictionary, y_xo: Float[np.ndarray, "x o"]) -> list[int]:
+        """Sizes of what components leave that codes may expect (spread.py)."""
+        return spreads_of(dictionary, y_xo)
 
     def decode(self, data: bytes, block: Block) -> Float[np.ndarray, "m n v o"]:
         """|g| in meV from bytes; of the block its geometry and shape are used only.
@@ -95,7 +104,8 @@ class Codec:
         header = read_header(reader, self.ends_of(block))
         pattern = header.pattern or free_pattern(block)
         order = read_order(reader, pattern)
-        dictionary = dictionary_of(block, self.statistics, pattern)
+        factor = factor_of(reader.number(SPREADS))
+        dictionary = dictionary_of(block, self.statistics, pattern).widened(factor)
         step = step_value(header.step)
         n_e = read_integers(reader, dictionary, step, self.prior)
         rebuilt = self.synthesise(block, dictionary, n_e, step)

@@ -35,6 +35,7 @@ from ephforge.model.broken import write_broken
 from ephforge.model.order import write_order
 from ephforge.model.remainder import N_STEPS, Remainder, remainder_step, write_remainder
 from ephforge.model.sparse import dictionary_of, integers
+from ephforge.model.spread import AS_EXPECTED, SPREADS, factor_of
 
 if TYPE_CHECKING:
     from ephforge.model.codec import Codec
@@ -96,6 +97,7 @@ class Encoder:
     Args:
       pattern: sorted by energy; None where the code uses none.
       order: of the states, as the code has them.
+      spread: number of the size of what components leave (spread.py).
 
     Attributes:
       remainders: whether what the transform leaves may follow.
@@ -111,13 +113,16 @@ class Encoder:
         pattern: Pattern | None,
         order: Order,
         rms: float,
+        spread: int = AS_EXPECTED,
     ):
         self.codec, self.block = codec, block
         self.ends = codec.ends_of(block)
         seen = pattern or free_pattern(block)
         self.order, self.seen = order, order.pattern(seen)
         self.pattern = self.seen if pattern else None
-        self.dictionary = dictionary_of(block, codec.statistics, self.seen)
+        self.spread = spread
+        dictionary = dictionary_of(block, codec.statistics, self.seen)
+        self.dictionary = dictionary.widened(factor_of(spread))
         self.scale = scale_number(rms)
         root_o = self.dictionary.entries.root_o
         g_xo = self.order.applied(block.g, block).reshape(-1, len(root_o))
@@ -195,6 +200,7 @@ class Encoder:
         writer = Writer()
         write_header(writer, Header(self.scale, number, self.pattern), self.ends)
         write_order(writer, self.order, self.seen)
+        writer.number(self.spread, SPREADS)
         write_integers(writer, n_e, self.dictionary, step, self.codec.prior)
         return n_e, writer
 

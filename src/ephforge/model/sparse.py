@@ -14,7 +14,7 @@ at once, as long as the sum falls.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -94,6 +94,11 @@ class Dictionary:
         components_er = self.components_er[is_kept_d].astype(np.float32)
         size_e = self.size_e[is_kept_e].astype(np.float32)
         return Dictionary(components_er, tuple(parts), size_e, self.entries), is_kept_e
+
+    def widened(self, factor: float) -> "Dictionary":
+        """With all coefficients but the scores expected to be so many times as large."""
+        score_r, other_d = np.split(self.size_e, [self.components_er.shape[1]])
+        return replace(self, size_e=np.concatenate([score_r, factor * other_d]))
 
     @property
     def unit(self) -> float:

@@ -14,7 +14,6 @@ A class without training materials gets the prior alone: a smooth random field (
 """
 
 import hashlib
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
 from ephforge.core.blocks import Block
+from ephforge.model.components import components_and_rest
 from ephforge.model.geometry import geometry_of
 from ephforge.model.smooth import smooth_moment
 
@@ -33,12 +33,8 @@ PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second momen
 FEWEST = 8  # materials that components are taken from
 MOST_COMPONENTS = 2000
 LARGEST_NUMBERS = 16_000_000  # of the components of one class and set of channels
-ROUNDED = 1e-4  # of a block's norm, that rounding one component changes in the mean
-COARSEST, FINEST = 15, np.iinfo(np.int16).max  # largest integers of a component
-SMALLEST_SHARE = 1e-10  # of the largest, below which a value of a Gram matrix is rounding
 TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 LARGEST_ROWS = 1000  # of channels whose second moments are summed at once
-RIDGE = 1e-3  # of the mean square norm
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Statistics:
         what the components leave where there are any.
       components: "class|bands-modes" -> principal components of whole blocks, coefficients (even
         ones first) x components; directions, as integers of at most 16 bits.
-      scores: likewise -> standard deviations of the components' scores.
+      scores: likewise -> expected sizes of the components' scores in other families' blocks.
     """
 
     orbits: dict[str, np.ndarray]
@@ -149,7 +145,9 @@ def _enter(statistics: Statistics, name: str, members: list[Block], most: tuple[
     for c_e, block in zip(c_be, members, strict=True):
         c_e[:] = _normalised(block, parts)
     if most[0] and len(members) >= FEWEST:
-        found = _components(c_be, min(most[0], most[1] // c_be.shape[1]))
+        families = [block.labels["family"] for block in members]
+        largest = min(most[0], most[1] // c_be.shape[1])
+        found = components_and_rest(c_be, families, largest)
         statistics.components[name], statistics.scores[name], c_be = found
     square_e = np.mean(c_be**2, axis=0)
     guess = [_separable(part) for part in parts]
@@ -166,33 +164,6 @@ def _normalised(block: Block, parts: tuple[Part, Part]) -> Float[np.ndarray, " e
     y_xo = weighted(block).reshape(-1, len(parts[0].basis_oi))
     found = [(p.basis_oi.T @ y_xo.T @ p.channel_xc).ravel() for p in parts]
     return np.concatenate(found) / np.sqrt(len(y_xo))
-
-
-def _components(c_be: Float[np.ndarray, "b e"], most: int):
-    """Principal components, deviations of their scores, and what the others leave of each block.
-
-    What b others leave of block b is its distance from their span, drawn towards zero by RIDGE
-    (the inverse G of the ridged Gram matrix has it: sum_a G_ab c_a / G_bb).
-    """
-    gram_bb = c_be @ c_be.T
-    ridge = RIDGE * np.trace(gram_bb) / len(gram_bb)
-    inverse_bb = np.linalg.inv(gram_bb + ridge * np.eye(len(gram_bb)))
-    left_be = (inverse_bb / np.diag(inverse_bb)[:, None]) @ c_be
-    value_r, vector_br = np.linalg.eigh(gram_bb)
-    rank = int(np.sum(value_r > SMALLEST_SHARE * value_r[-1]))  # blocks may be alike
-    most = min(most, len(c_be) - 1, rank)
-    value_r, vector_br = value_r[::-1][:most], vector_br[:, ::-1][:, :most]
-    score_r = np.sqrt(np.maximum(value_r, 0) / len(c_be))
-    return _rounded(c_be.T @ vector_br, score_r), score_r, left_be
-
-
-def _rounded(component_er: Float[np.ndarray, "e r"], score_r) -> Int[np.ndarray, "e r"]:
-    """Directions as integers, the finer the larger their scores: files hold thousands of them."""
-    component_er = component_er / np.linalg.norm(component_er, axis=0)
-    largest_r = np.abs(component_er).max(axis=0)
-    fine_r = score_r * math.sqrt(len(component_er) / 12) / ROUNDED
-    fine_r = np.clip(fine_r, COARSEST / largest_r, FINEST / largest_r)
-    return np.rint(component_er * fine_r).astype(np.int16)
 
 
 def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
