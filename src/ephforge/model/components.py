@@ -51,12 +51,12 @@ def components_and_rest(
 
 
 def folds_of(families: list[str]) -> Int[np.ndarray, " b"]:
-    """Number of the fold of each block: by family, or block by block if all are of one."""
-    names = sorted(set(families))
-    if len(names) == 1:
+    """Number of the fold of each block: by family, or block by block if one has half of them."""
+    number = {name: i % FOLDS for i, name in enumerate(sorted(set(families)))}
+    fold_b = np.array([number[family] for family in families])
+    if 2 * np.bincount(fold_b).max() > len(families):
         return np.arange(len(families)) % FOLDS
-    number = {name: i % FOLDS for i, name in enumerate(names)}
-    return np.array([number[family] for family in families])
+    return fold_b
 
 
 def squares_left_out(
