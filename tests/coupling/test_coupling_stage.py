@@ -1,22 +1,32 @@
 """The stage: a lattice shard in, blocks out, with a reason where there is none."""
 
+import itertools
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from analytic import fcc, springs, zincblende
 
 from ephforge.core.blocks import read_block
 from ephforge.core.errors import EphforgeError
+from ephforge.core.kpoints import mesh_points
 from ephforge.core.netcdf import read, write
 from ephforge.core.realspace import (
     ForceConstants,
     LongRange,
+    Model,
+    WannierCoupling,
     crystal_variables,
     force_constant_variables,
     long_range_variables,
 )
+from ephforge.core.rng import generator
 from ephforge.coupling import stage
+from ephforge.coupling.longrange import dipole_sum, field_at_atoms
+from ephforge.coupling.wannier import add_long_range, at_kq, at_q
 from ephforge.electrons.draw import draw
 from ephforge.electrons.filling import GAPLESS
+from ephforge.threecentre.build import Dipoles, build
 
 OPTIONS = {
     "bases": ["s", "sp3"],
@@ -192,7 +202,7 @@ def test_three_centre_electrons_have_a_finest_mesh(shard, monkeypatch, q_mesh, e
     """Finer maps are interpolated from it."""
     meshes = []
 
-    def build(numbers, crystal, mesh):
+    def build(numbers, crystal, mesh, dipoles):
         meshes.append(mesh)
         raise EphforgeError("enough")
 
@@ -215,3 +225,57 @@ def test_three_centre_electrons_in_their_share(shard):
         assert row["asymmetry"] < 1e-6
         assert row["kind"] in ("metal", "semiconductor", "insulator")
         assert read_block(groups[name]).g.max() > 1
+
+
+def polar_model(polar_shard) -> Model:
+    group = read(polar_shard / "000000-000006.nc", "lattice").groups["000000"]
+    options = OPTIONS | {"three_centre": 1.0, "three_centre_mesh": [2, 2, 2]}
+    model, detail = stage.material_model("000000", group, 11, options)
+    assert (detail["three_centre"], detail["polar"]) == (True, True)
+    return model
+
+
+def gradient(k_3, q_3, coupling: WannierCoupling):
+    """dH/du in orbitals, without dipoles."""
+    phonon_cells, electron_cells, g = map(jnp.asarray, vars(coupling).values())
+    return at_kq(k_3, electron_cells, at_q(q_3, phonon_cells, g))
+
+
+def test_polar_three_centre_electrons_keep_the_field_that_they_have(polar_shard):
+    """On the mesh g is what the electrons say; the dipoles of the lattice add nothing to it."""
+    model = polar_model(polar_shard)
+    born_s = np.trace(model.long_range.born, axis1=1, axis2=2) / 3
+    no_field = Dipoles(born_s, np.zeros((8, 2, 3, 2), complex))
+    numbers = generator(11, 0, "three-centre")
+    hopping, coupling, _ = build(numbers, model.crystal, (2, 2, 2), no_field)
+    np.testing.assert_array_equal(hopping.energy, model.hopping.energy)
+    dipoles = dipole_sum(model.long_range, model.crystal)
+    largest = 0.0
+    points = jnp.asarray(mesh_points((2, 2, 2)))
+    for q_3, k_3 in itertools.product(points, points):
+        ours, theirs = (gradient(k_3, q_3, c) for c in (model.coupling, coupling))
+        field_sca = field_at_atoms(q_3, dipoles)[:, :, model.hopping.site]
+        largest = max(largest, float(abs(theirs - ours).max()))
+        np.testing.assert_allclose(add_long_range(ours, field_sca), theirs, atol=1e-9)
+    assert largest > 0.1  # so the dipoles were there
+
+
+def test_polar_three_centre_electrons_are_on_the_negative_ions(polar_shard):
+    model = polar_model(polar_shard)
+    born_s = np.trace(model.long_range.born, axis1=1, axis2=2) / 3
+    group = read(polar_shard / "000000-000006.nc", "lattice").groups["000000"]
+    for name in range(6):
+        options = OPTIONS | {"three_centre": 1.0, "three_centre_mesh": [2, 2, 2]}
+        _, detail = stage.material_model(f"{name:06d}", group, 11, options)
+        charges = detail["hopping"]["charges"]
+        assert charges[np.argmin(born_s)] >= charges[np.argmax(born_s)]
+
+
+def test_polar_maps_of_three_centre_electrons_are_symmetric(polar_shard):
+    groups = run(polar_shard, three_centre=1.0, three_centre_mesh=[2, 2, 2], k_mesh=[2, 2, 2])
+    rows = [group.attributes for group in groups.groups.values()]
+    assert {row["family"] for row in rows} == {"zincblende/springs/three-centre"}
+    for row in rows:
+        assert row["status"] == "accepted", row["detail"]
+        assert row["gap"] > 0
+        assert row["asymmetry"] < 1e-6

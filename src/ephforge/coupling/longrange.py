@@ -230,6 +230,14 @@ def on_points(
     return np.asarray(both[0]), np.asarray(both[1])
 
 
+def field_at_atoms_of(
+    long_range: LongRange, crystal: Crystal, q_q3: Float[np.ndarray, "q 3"]
+) -> Complex[np.ndarray, "q s 3 t"]:
+    """`field_at_atoms` of a list of q points."""
+    dipoles = dipole_sum(long_range, crystal)
+    return np.asarray(jax.lax.map(lambda q_3: field_at_atoms(q_3, dipoles), jnp.asarray(q_q3)))
+
+
 def _stiffness(q_3, dipoles: DipoleSum) -> Complex[Array, "s 3 s 3"]:
     """Force constants of the dipole lattices at q, before the acoustic sum rule."""
     wave_g3, weight_g = _wave_vectors(q_3, dipoles, dipoles.lattice)

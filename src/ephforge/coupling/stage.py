@@ -13,6 +13,7 @@ import numpy as np
 from ephforge.core.blocks import block_variables
 from ephforge.core.devices import keep_compiled_kernels, settle
 from ephforge.core.errors import EphforgeError
+from ephforge.core.kpoints import mesh_points
 from ephforge.core.netcdf import Contents, read, write
 from ephforge.core.realspace import (
     Crystal,
@@ -25,12 +26,13 @@ from ephforge.core.realspace import (
 from ephforge.core.rng import generator
 from ephforge.core.shards import check_shard
 from ephforge.coupling.clock import Clock
+from ephforge.coupling.longrange import field_at_atoms_of
 from ephforge.coupling.maps import Mapped, blocks
 from ephforge.electrons.draw import draw, parameters
 from ephforge.electrons.filling import fill, objection
 from ephforge.electrons.hopping import assemble
-from ephforge.threecentre.build import build
-from ephforge.threecentre.draw import supports
+from ephforge.threecentre.build import Dipoles, build
+from ephforge.threecentre.draw import kind, supports
 
 THREE_CENTRE = "three-centre"  # label of the basis
 
@@ -134,8 +136,8 @@ def material_model(name: str, group: Contents, seed: int, options: dict) -> tupl
     crystal: Crystal = read_crystal(group.variables)
     long_range = read_long_range(group)
     share = generator(seed, int(name), "family").random()
-    if share < options["three_centre"] and long_range is None and supports(crystal):
-        basis, electrons, coupled = _three_centre(name, crystal, seed, options)
+    if share < options["three_centre"] and _has_three_centres(crystal, long_range):
+        basis, electrons, coupled = _three_centre(name, crystal, long_range, seed, options)
     else:
         basis, electrons, coupled = _two_centre(name, crystal, long_range, seed, options)
     detail = _carried(group, basis) | electrons | {"polar": long_range is not None}
@@ -149,9 +151,7 @@ def material_model(name: str, group: Contents, seed: int, options: dict) -> tupl
 def _two_centre(
     name: str, crystal: Crystal, long_range: LongRange | None, seed: int, options: dict
 ) -> tuple[str, dict, tuple]:
-    charges_s = None
-    if long_range is not None:
-        charges_s = np.trace(long_range.born, axis1=1, axis2=2) / 3
+    charges_s = None if long_range is None else _charges(long_range)
     electrons = draw(generator(seed, int(name), "electrons"), crystal, options, charges_s)
     found = {
         "hopping": parameters(electrons),
@@ -164,13 +164,28 @@ def _two_centre(
     return electrons.basis, found, assemble(crystal, electrons)
 
 
-def _three_centre(name: str, crystal: Crystal, seed: int, options: dict) -> tuple[str, dict, tuple]:
+def _has_three_centres(crystal: Crystal, long_range: LongRange | None) -> bool:
+    """Whether the family can be drawn: polar materials have a gap, so that metals are not."""
+    return supports(crystal) and (long_range is None or kind(crystal) != "metal")
+
+
+def _three_centre(
+    name: str, crystal: Crystal, long_range: LongRange | None, seed: int, options: dict
+) -> tuple[str, dict, tuple]:
     numbers = generator(seed, int(name), "three-centre")
     mesh = tuple(map(min, options["q_mesh"], options["three_centre_mesh"]))
-    hopping, coupling, drawn = build(numbers, crystal, mesh)
+    dipoles = None
+    if long_range is not None:
+        field_qsct = field_at_atoms_of(long_range, crystal, mesh_points(mesh))
+        dipoles = Dipoles(_charges(long_range), field_qsct)
+    hopping, coupling, drawn = build(numbers, crystal, mesh, dipoles)
     found = {key: drawn.pop(key) for key in ("electrons", "kind", "gap", "fermi")}
     found |= {"hopping": drawn, "overlap": False, "crystal_field": False, "spin_orbit": False}
     return THREE_CENTRE, found | {"three_centre": True}, (hopping, coupling)
+
+
+def _charges(long_range: LongRange) -> np.ndarray:
+    return np.trace(long_range.born, axis1=1, axis2=2) / 3
 
 
 def _carried(group: Contents, basis: str) -> dict:

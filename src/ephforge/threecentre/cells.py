@@ -24,8 +24,14 @@ def models(
     centre_a3: Float[np.ndarray, "a 3"],
     energy_kab: Complex[np.ndarray, "k a a"],
     g_qsckab: Complex[np.ndarray, "q s 3 k a a"],
+    field_qsct: Complex[np.ndarray, "q s 3 t"] | None = None,
 ) -> tuple[Hopping, WannierCoupling]:
-    """Hopping and coupling whose Fourier sums give the numbers on the mesh."""
+    """Hopping and coupling whose Fourier sums, and the field of dipoles at the orbitals of each
+    atom t where there is one, give the numbers on the mesh."""
+    site_a = _sites(crystal, centre_a3)
+    if field_qsct is not None:
+        same_ab = np.eye(len(site_a))
+        g_qsckab = g_qsckab - field_qsct[:, :, :, None, site_a, None] * same_ab
     size = len(centre_a3)
     between_p3 = (centre_a3[None] - centre_a3[:, None]).reshape(-1, 3)
     middle_ab3 = (centre_a3[None] + centre_a3[:, None]) / 2
@@ -44,7 +50,7 @@ def models(
         mesh,
     )
     coupling = WannierCoupling(phonon_cells_p3, cells_r3, unfold(folded, phonon_cells_p3, cells_r3))
-    return Hopping(cells_r3, hopping_kab, _sites(crystal, centre_a3), centre_a3), coupling
+    return Hopping(cells_r3, hopping_kab, site_a, centre_a3), coupling
 
 
 def _list(crystal: Crystal, mesh, shift_p3: Float[np.ndarray, "p 3"]):

@@ -110,10 +110,23 @@ def _is_tetrahedral(near: Neighbours) -> bool:
     return bool(np.all(np.abs(cosine + 1 / 3) < _ANGLES))
 
 
-def draw(generator: np.random.Generator, crystal: Crystal, mesh: tuple[int, int, int]) -> Plan:
-    """One material; the same generator state gives the same one."""
-    drawn = {"bonds": _bonds, "ions": _ions, "metal": _metal}[kind(crystal)]
-    return drawn(generator, crystal, mesh)
+def draw(
+    generator: np.random.Generator,
+    crystal: Crystal,
+    mesh: tuple[int, int, int],
+    born_s: Float[np.ndarray, " s"] | None = None,
+) -> Plan:
+    """One material; the same generator state gives the same one.
+
+    Args:
+      born_s: charges of the moving atoms, e, of bonds and ions: of two species the negative one
+        is the anion, with more of the valence electrons.  None: either may be.
+    """
+    if kind(crystal) == "metal":
+        return _metal(generator, crystal, mesh)
+    number_s = _species(crystal)
+    anion = None if born_s is None else int(number_s[np.argmin(born_s)])
+    return {"bonds": _bonds, "ions": _ions}[kind(crystal)](generator, crystal, mesh, anion)
 
 
 def _plan(
@@ -139,7 +152,7 @@ def _plan(
     return Plan(matter, trial, edge, softness, parameters)
 
 
-def _bonds(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
+def _bonds(generator: np.random.Generator, crystal: Crystal, mesh, anion: int | None) -> Plan:
     near = neighbours(crystal)
     cores, widths = generator.uniform(0.2, 0.26, 2), generator.uniform(0.01, 0.04, 2)
     step = int(generator.integers(3))
@@ -147,7 +160,8 @@ def _bonds(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
     mass = generator.uniform(4.3, 6.0) * BOHR / near.distance
     number_s = _species(crystal)
     # one species: four electrons each; two: 4-4, 3-5 or 2-6
-    charge_s = 4.0 + (2 * number_s - 1) * step if number_s.max() else np.full(len(number_s), 4.0)
+    sign = 1 if anion is None else 2 * anion - 1
+    charge_s = 4.0 + sign * (2 * number_s - 1) * step * (number_s.max() > 0)
     ions = Ions(charge_s, cores[number_s] * near.distance, widths[number_s] * near.distance)
     outward_b = near.first_b == 0
     centre_a3 = crystal.positions[0] + near.vector_b3[outward_b] / 2
@@ -155,13 +169,14 @@ def _bonds(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
     return _plan(crystal, mesh, ions, trial, exchange, mass)
 
 
-def _ions(generator: np.random.Generator, crystal: Crystal, mesh) -> Plan:
+def _ions(generator: np.random.Generator, crystal: Crystal, mesh, anion: int | None) -> Plan:
     near = neighbours(crystal)
     cores, widths = generator.uniform(0.2, 0.3, 2), generator.uniform(0.01, 0.04, 2)
     cation_charge = float(generator.integers(1, 3))
     exchange, width = generator.uniform(1.0, 1.5), generator.uniform(0.2, 0.35)
     mass = generator.uniform(4.3, 6.0) * BOHR / near.distance
-    anion = int(generator.integers(2))
+    either = int(generator.integers(2))
+    anion = either if anion is None else anion
     is_anion_s = _species(crystal) == anion
     charge_s = np.where(is_anion_s, 8.0 - cation_charge, cation_charge)
     core_s = np.where(is_anion_s, 0.6 * cores[0], cores[1])
