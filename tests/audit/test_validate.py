@@ -122,7 +122,7 @@ def whole(tmp_path_factory):
     about = {"source": {"compressed": "real.eph", "autoencoder": "a", "bound_meV": 0.1}}
     write(folder / "maps.nc", "maps", variables, attributes | about)
     found, groups = calibration_groups(_calibration())
-    found |= FACTS | {"test_split": {"materials": 4}}
+    found |= FACTS | {"held_out": {"materials": 4}}
     write(folder / "calibration.nc", "calibration", {}, found, groups)
     return folder
 
@@ -378,7 +378,7 @@ def test_an_array_that_is_lost(whole, tmp_path):
 def test_a_calibration_without_its_cloud(tmp_path):
     found, groups = calibration_groups(_calibration())
     del groups["cloud"]
-    facts = FACTS | {"test_split": {}}
+    facts = FACTS | {"held_out": {}}
     write(tmp_path / "calibration.nc", "calibration", {}, found | facts, groups)
     result = validate(tmp_path / "calibration.nc")
     assert result.exit_code == 1

@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     write_learned(folder)
     result = run("calibrate", folder / "autoencoder.nc", folder / "dataset.nc", "--folds", 2)
     assert result.exit_code == 0, result.output
-    assert "test split: 4 materials, " in result.output
+    assert "families held out, " in result.output
     options = {"k_mesh": (2, 2, 2), "q_mesh": (2, 2, 2), "bands": 4, "degeneracy": 0.1}
     options |= {"soft_mode": 1.0, "batch_size": 1}
     firstprinciples(str(SI), str(folder / "maps.nc"), options, {"stage": "x", "options": {}})

@@ -88,3 +88,28 @@ def test_too_few_families_give_no_interval():
     fit = fit_regression(np.zeros((4, 1)), np.ones(4), ["a", "b", "c", "d"])
     assert interval(fit, np.zeros(1), 0.9).high == np.inf
     assert interval(fit, np.zeros(1), 0.9).low == 0
+
+
+@pytest.mark.parametrize(("families", "is_enough"), [(18, False), (19, True)])
+def test_nineteen_families_give_an_interval(families, is_enough):
+    rng = np.random.default_rng(4)
+    names = [f"{i:02d}" for i in range(families)]
+    fit = fit_regression(rng.normal(size=(families, 1)), np.exp(rng.normal(size=families)), names)
+    assert np.isfinite(interval(fit, np.zeros(1), 0.9).high) == is_enough
+
+
+def test_residuals_are_those_of_families_left_out():
+    """By least squares with the penalty as more rows."""
+    rng = np.random.default_rng(5)
+    x_if, names = rng.normal(size=(12, 2)), list("aaabbbcccddd")
+    log_i = rng.normal(size=12)
+    left = []
+    for name in "abcd":
+        rest = np.array(names) != name
+        mean_f, offset = x_if[rest].mean(0), log_i[rest].mean()
+        rows = np.vstack([x_if[rest] - mean_f, np.eye(2)])
+        slope_f = np.linalg.lstsq(rows, np.append(log_i[rest] - offset, [0, 0]), rcond=None)[0]
+        left += list(log_i[~rest] - (x_if[~rest] - mean_f) @ slope_f - offset)
+    found = fit_regression(x_if, np.exp(log_i), names)
+    np.testing.assert_allclose(found.above.score_i, np.sort(left))
+    np.testing.assert_allclose(found.below.score_i, np.sort(-np.array(left)))

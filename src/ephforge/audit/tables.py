@@ -131,7 +131,7 @@ ROOTS = {
     "maps": Table(BLOCK | _MAYBE_GRID, _MESHES | {"source": dict}),
     "calibration": Table(
         {},
-        {"stage": str, "options": dict, "wall_seconds": float, "test_split": dict}
+        {"stage": str, "options": dict, "wall_seconds": float, "held_out": dict}
         | {"autoencoder": str, "q_meshes": dict},
     ),
 }

@@ -66,8 +66,8 @@ def calibrate(
 ) -> None:
     """Fit classifiers and error estimates of an autoencoder, on the splits it was trained with.
 
-    Classifiers come from the training split, limits and intervals from the validation split;
-    how often they hold is measured on the test split.
+    Classifiers come from the training split, limits and intervals from the families that are held
+    out of it; how often they hold is measured on each of these with what the others say.
     """
     from ephforge.cli.pretrained import CALIBRATION
     from ephforge.core.devices import ask
@@ -77,10 +77,11 @@ def calibrate(
     output = output or autoencoder.with_name(CALIBRATION)
     provenance = {"stage": "trust", "options": {"folds": folds}}
     coverage = run(str(dataset), str(autoencoder), str(output), folds, provenance)
-    typer.echo(f"{output}: written; test split: {_told(coverage)}")
+    typer.echo(f"{output}: written; {_told(coverage)}")
 
 
 def _told(coverage: dict) -> str:
     names = {"beyond_limit": "beyond the 95 % limit", "inside_interval": "inside 90 % intervals"}
     shares = [f"{coverage[k]:.3f} {n}" for k, n in names.items() if coverage.get(k) is not None]
-    return f"{coverage['materials']} materials, " + (", ".join(shares) or "nothing measured")
+    held_out = f"{coverage['families']} families held out, {coverage['materials']} materials: "
+    return held_out + (", ".join(shares) or "too few to measure what limits are worth")

@@ -168,8 +168,8 @@ def _limits(card: dict) -> str:
         "what is learnt from is more symmetric and smaller than the database.",
         f"{card['polar']:,} accepted materials are polar. Layers are repeated along z, and the "
         "dielectric constant of a polar one fills the space between them, too.",
-        f"{card['three_centre']:,} are of the three-centre kind. |g| at q != 0 of compounds among them "
-        "holds the dipole field of their own electrons, not that of the charges of the lattice; "
+        f"{card['three_centre']:,} are of the three-centre kind. |g| at q != 0 of compounds among "
+        "them holds the dipole field of their own electrons, not of the charges of the lattice; "
         "where the lattice has no charges phonons have no dipole part, and they do not count as "
         "polar.",
         "Crystals at rest, at zero temperature, harmonic: rejected for imaginary modes, not "

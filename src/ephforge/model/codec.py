@@ -132,6 +132,10 @@ class Codec:
         found = scale_of(seen) * factor * found_omnv.transpose(1, 2, 3, 0)
         return np.where(given_o, block.g, np.maximum(found, 0.0))
 
+    def expected_miss(self, block: Block, given_o: Bool[np.ndarray, " o"]) -> float:
+        """Relative error of the linear guess over the orbits that are not given, as it expects."""
+        return self._guess(block, given_o).expected_miss
+
     def ends_of(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
         """Probability that a degenerate group ends at each place of a pattern of the block."""
         places = len(block.g) - 1, block.g.shape[2] - 1

@@ -21,10 +21,10 @@ class Calibration(NamedTuple):
     Attributes:
       autoencoder: fingerprint of its file.
       cloud: features of the training split.
-      novelty: of the validation split.
+      novelty: of the held-out families.
       probes: label -> classifier.
       q_meshes: coarse and fine q mesh that errors of refinement were calibrated for.
-      refinement: these errors; None if no validation material has these meshes.
+      refinement: these errors; None if too few held-out materials have these meshes.
     """
 
     autoencoder: str

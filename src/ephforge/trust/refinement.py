@@ -5,7 +5,6 @@ from jaxtyping import Bool, Float
 
 from ephforge.core.blocks import Block
 from ephforge.model.codec import Codec
-from ephforge.model.guess import guess_of
 
 _SMALLEST = 1e-6  # of what a logarithm is taken
 
@@ -38,6 +37,6 @@ def features(
     """
     linear_mnvo = codec.linear_part.refine(block, given_o)
     changed = hidden_error(linear_mnvo, found_mnvo, block.orbits.size_o, given_o)
-    expected = guess_of(block, codec.statistics, given_o).expected_miss
+    expected = codec.expected_miss(block, given_o)
     facts = (expected, changed, novelty)
     return np.log(np.maximum(facts, _SMALLEST))

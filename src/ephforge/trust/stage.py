@@ -1,11 +1,17 @@
 """Calibrate one autoencoder: classifiers from the training split, distributions of novelty and of
-errors of refinement from the validation split, coverage of both on the test split."""
+errors of refinement from the families that are held out of it.
+
+These are few, so that validation and test split are taken together, and coverage is measured on
+each family with what the others say.
+"""
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from ephforge.core.blocks import Block
 from ephforge.core.errors import EphforgeError
@@ -16,7 +22,7 @@ from ephforge.model.codec import Codec
 from ephforge.model.storage import load_codec
 from ephforge.trust.calibration import COVERAGE, LEVEL, Calibration, fingerprint_of
 from ephforge.trust.cloud import Cloud, fit_cloud, novelty
-from ephforge.trust.conformal import Regression, fit_regression, interval, quantile, scores
+from ephforge.trust.conformal import fit_regression, interval, quantile, scores
 from ephforge.trust.linear_probe import fitted
 from ephforge.trust.refinement import features, hidden_error
 from ephforge.trust.storage import KIND, calibration_groups
@@ -24,26 +30,26 @@ from ephforge.trust.storage import KIND, calibration_groups
 log = logging.getLogger(__name__)
 
 LABELS = ("prototype", "potential", "basis")
-FEWEST = 4  # validation materials that errors of refinement are calibrated with
+FEWEST = 4  # held-out materials that errors of refinement are calibrated with
 
 
 def run(dataset: str, autoencoder: str, calibration: str, folds: int, provenance: dict) -> dict:
-    """Write the calibration of an autoencoder, with its coverage on the test split.
+    """Write the calibration of an autoencoder, with its coverage on held-out families.
 
     Returns:
       that coverage: `_coverage`.
 
     Raises:
-      EphforgeError: the training or the validation split is empty.
+      EphforgeError: no material is in the training split, or none is held out of it.
     """
     start = time.perf_counter()
     codec, splits = load_codec(autoencoder), read_splits(dataset)
     coarse = tuple(read(autoencoder, "train").attributes["coarse_q_mesh"])
-    described = {split: _described(codec, blocks) for split, blocks in splits.items()}
-    for split in ("train", "validation"):
-        if not described[split]:
-            raise EphforgeError(f"{dataset}: no materials in the {split} split; draw more")
-    train, validation = described["train"], described["validation"]
+    train = _described(codec, splits["train"])
+    held_out = _described(codec, [*splits["validation"], *splits["test"]])
+    for some, what in ((train, "in the training split"), (held_out, "held out of training")):
+        if not some:
+            raise EphforgeError(f"{dataset}: no materials {what}; draw more")
     families = [block.labels["family"] for block, _ in train]
     feature_if = np.array([feature_f for _, feature_f in train])
     cloud = fit_cloud(feature_if, [block.name for block, _ in train], families)
@@ -51,23 +57,22 @@ def run(dataset: str, autoencoder: str, calibration: str, folds: int, provenance
         label: fitted(feature_if, [block.labels[label] for block, _ in train], families, folds)
         for label in LABELS
     }
-    held_out = [block.labels["family"] for block, _ in validation]
-    known = scores([novelty(cloud, feature_f) for _, feature_f in validation], held_out)
-    fine = tuple(validation[0][0].q_mesh)
-    trials = _trials(codec, cloud, validation, (coarse, fine))
-    refinement = fit_regression(*trials) if len(trials[1]) >= FEWEST else None
+    others = [block.labels["family"] for block, _ in held_out]
+    scored = np.array([novelty(cloud, feature_f) for _, feature_f in held_out])
+    fine = tuple(held_out[0][0].q_mesh)
+    trials = _trials(codec, cloud, held_out, (coarse, fine))
     found = Calibration(
         fingerprint_of(autoencoder),
         cloud,
-        known,
+        scores(scored, others),
         {label: probe for label, probe in probes.items() if probe is not None},
         (coarse, fine),
-        refinement,
+        fit_regression(*trials) if len(trials[1]) >= FEWEST else None,
     )
     attributes, groups = calibration_groups(found)
-    coverage = _coverage(found, codec, described["test"])
-    log.info("coverage on the test split: %s", coverage)
-    attributes |= provenance | {"test_split": coverage, "wall_seconds": time.perf_counter() - start}
+    coverage = _coverage(scored, others, trials)
+    log.info("coverage of held-out families: %s", coverage)
+    attributes |= provenance | {"held_out": coverage, "wall_seconds": time.perf_counter() - start}
     write(calibration, KIND, {}, attributes, groups)
     return coverage
 
@@ -107,19 +112,40 @@ def _with(block: Block, g_mnvo) -> Block:
     return replace(block, g=np.float32(g_mnvo), g_grid=None)
 
 
-def _coverage(found: Calibration, codec: Codec, described: list) -> dict:
-    """Shares of test materials beyond the limit of novelty and inside their error interval."""
-    scored = [novelty(found.cloud, feature_f) for _, feature_f in described]
-    limit = quantile(found.novelty, LEVEL)
-    coverage = {"materials": len(scored), "level": LEVEL, "asked": COVERAGE}
-    coverage["beyond_limit"] = float(np.mean(np.array(scored) > limit)) if scored else None
-    if found.refinement is not None:
-        rows, errors, _ = _trials(codec, found.cloud, described, found.q_meshes)
-        coverage["inside_interval"] = _inside(found.refinement, rows, errors)
-    return coverage
+def _coverage(scored: Float[np.ndarray, " i"], families: list[str], trials: tuple) -> dict:
+    """Shares of held-out materials beyond the limit of novelty and inside their error interval,
+    limit and interval being those of the other families; every family counts the same."""
+    beyond = _by_family(families, lambda out, rest: _beyond(scored, families, out, rest))
+    rows, errors, of = trials
+    inside = _by_family(of, lambda out, rest: _inside(rows, errors, of, out, rest))
+    return {
+        "families": len(set(families)),
+        "materials": len(families),
+        "level": LEVEL,
+        "asked": COVERAGE,
+        "beyond_limit": beyond,
+        "inside_interval": inside if len(errors) >= FEWEST else None,
+    }
 
 
-def _inside(fit: Regression, rows, errors) -> float | None:
-    bounds = [interval(fit, row, COVERAGE) for row in rows]
-    hits = [b.low <= error <= b.high for b, error in zip(bounds, errors, strict=True)]
-    return float(np.mean(hits)) if hits else None
+def _by_family(families: list[str], share_of: Callable) -> float | None:
+    """Mean over families of a share of its materials; None if there are not two families."""
+    family_i = np.asarray(families)
+    names = sorted(set(families))
+    if len(names) < 2:
+        return None
+    apart = [(np.flatnonzero(family_i == name), np.flatnonzero(family_i != name)) for name in names]
+    return float(np.mean([share_of(out, rest) for out, rest in apart]))
+
+
+def _beyond(scored, families: list[str], out_i, rest_i) -> float:
+    limit = quantile(scores(scored[rest_i], [families[i] for i in rest_i]), LEVEL)
+    return float(np.mean(scored[out_i] > limit))
+
+
+def _inside(rows, errors, families: list[str], out_i, rest_i) -> float:
+    fit = fit_regression(rows[rest_i], errors[rest_i], [families[i] for i in rest_i])
+    bounds = [interval(fit, rows[i], COVERAGE) for i in out_i]
+    return float(
+        np.mean([b.low <= errors[i] <= b.high for b, i in zip(bounds, out_i, strict=True)])
+    )
