@@ -279,3 +279,15 @@ def test_polar_maps_of_three_centre_electrons_are_symmetric(polar_shard):
         assert row["status"] == "accepted", row["detail"]
         assert row["gap"] > 0
         assert row["asymmetry"] < 1e-6
+
+
+def test_between_the_points_of_their_mesh_three_centre_maps_may_be_as_asymmetric_as_real_ones(
+    polar_shard,
+):
+    """The mesh of the electrons is 2x2x2, that of the maps is finer."""
+    options = {"three_centre": 1.0, "three_centre_mesh": [2, 2, 2], "q_mesh": [4, 4, 4]}
+    rows = [group.attributes for group in run(polar_shard, **options).groups.values()]
+    assert max(row["asymmetry"] for row in rows) > 1e-3
+    for row in rows:
+        is_fine = row["asymmetry"] < 0.05
+        assert row["status"] == ("accepted" if is_fine else "rejected")

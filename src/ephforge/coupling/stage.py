@@ -36,8 +36,10 @@ from ephforge.threecentre.draw import kind, supports
 
 THREE_CENTRE = "three-centre"  # label of the basis
 
-# ||g - g_orbit|| / ||g||: a synthetic material is as symmetric as the relaxed positions are
+# ||g - g_orbit|| / ||g||: a synthetic material is as symmetric as the relaxed positions are,
 _LARGEST_ASYMMETRY = 1e-4
+# and between the points of its own mesh as first-principles ones are, 0.003 to 0.09
+_LARGEST_INTERPOLATED = 0.05
 ASYMMETRIC = "asymmetric coupling"
 
 # meV; what is below is rounding: s orbitals on a lattice of inversion centres do not couple
@@ -208,12 +210,19 @@ def _evaluated(drawn: list[tuple[Model, dict]], options: dict, clock: Clock) -> 
     labels = [{key: detail[key] for key in _LABELS} for detail in details]
     mapped = blocks(list(models), labels, options, False, clock)
     return {
-        model.name: _row(found, detail)
+        model.name: _row(found, detail, _allowed(detail, options))
         for model, found, detail in zip(models, mapped, details, strict=True)
     }
 
 
-def _row(found: Mapped, detail: dict) -> tuple[dict, dict]:
+def _allowed(detail: dict, options: dict) -> float:
+    """Asymmetry that a material may have: three-centre ones are interpolated on finer meshes."""
+    own, meshes = options["three_centre_mesh"], (options["k_mesh"], options["q_mesh"])
+    is_finer = any(n > most for mesh in meshes for n, most in zip(mesh, own, strict=True))
+    return _LARGEST_INTERPOLATED if detail["three_centre"] and is_finer else _LARGEST_ASYMMETRY
+
+
+def _row(found: Mapped, detail: dict, allowed: float) -> tuple[dict, dict]:
     """Group of one material: its block, or the reason why it has none."""
     block = found.block
     detail = detail | {"asymmetry": found.asymmetry}
@@ -226,9 +235,9 @@ def _row(found: Mapped, detail: dict) -> tuple[dict, dict]:
     if block.g.max() < _SMALLEST_COUPLING:
         reason, text = UNCOUPLED, f"largest |g| = {block.g.max():.3g} meV"
     # written so that NaN is rejected too
-    elif not found.asymmetry <= _LARGEST_ASYMMETRY:
+    elif not found.asymmetry <= allowed:
         reason = ASYMMETRIC
-        text = f"||g - g_orbit|| / ||g|| = {found.asymmetry:.3g}, allowed {_LARGEST_ASYMMETRY:g}"
+        text = f"||g - g_orbit|| / ||g|| = {found.asymmetry:.3g}, allowed {allowed:g}"
     if reason:
         return {}, detail | _rejected(reason, text)
     variables, attributes = block_variables(block)
