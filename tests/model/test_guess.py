@@ -31,8 +31,9 @@ def given_orbits_of(block, seed=0):
     return given_o
 
 
-def dense_covariance(block, given_o):
-    """Of Y[o, x] with rms 1, flattened, and the noise that keeps it invertible on given orbits."""
+def dense_covariance(block, factor=1.0, weakest=0.0):
+    """Of Y[o, x] with rms 1, flattened, and the noise that keeps it invertible on given orbits;
+    what components leave is `factor` times as strong, no channel weaker than `weakest`."""
     parts = parts_of(block, STATISTICS)
     variances = variances_of(block, STATISTICS, parts)
     n = len(block.orbits.size_o) * block.g[..., 0].size
@@ -41,6 +42,7 @@ def dense_covariance(block, given_o):
         if not variance_ic.size:
             continue
         share_c = variance_ic.sum(axis=0) / variance_ic.sum()
+        share_c = factor * np.maximum(share_c, weakest / len(share_c))
         channel_xx = (part.channel_xc * share_c) @ part.channel_xc.T
         moment_oo = (part.basis_oi * variance_ic.sum(axis=1)) @ part.basis_oi.T
         covariance += np.kron(moment_oo, channel_xx)
@@ -54,10 +56,12 @@ def dense_covariance(block, given_o):
     return covariance, noise
 
 
+@pytest.mark.parametrize("factor", [1.0, 16.0])
 @pytest.mark.parametrize("block", UNSEEN.values(), ids=UNSEEN)
-def test_the_guess_is_the_conditional_mean(block):
+def test_the_guess_is_the_conditional_mean(block, factor, monkeypatch):
+    monkeypatch.setattr(guess, "FACTORS", np.array([factor]))
     given_o = given_orbits_of(block)
-    covariance, noise = dense_covariance(block, given_o)
+    covariance, noise = dense_covariance(block, factor)
     known = np.repeat(given_o, block.g[..., 0].size)
     root_o = np.sqrt(geometry_of(block).weight_o.astype(float))[:, None, None, None]
     g_omnv = normalised(block)
@@ -109,7 +113,7 @@ def test_the_expected_miss_is_that_of_draws(name):
     block = UNSEEN[name]
     given_o = given_orbits_of(block)
     found = guess_of(block, STATISTICS, given_o)
-    covariance, _ = dense_covariance(block, given_o)
+    covariance, _ = dense_covariance(block)
     value, vector = np.linalg.eigh(covariance)
     root_o = found.root_o[:, None, None, None]
     random, misses, wholes = np.random.default_rng(0), [], []
@@ -120,3 +124,28 @@ def test_the_expected_miss_is_that_of_draws(name):
         misses.append(np.sum(left[~given_o] ** 2))
         wholes.append(np.sum((g_omnv * root_o)[~given_o] ** 2))
     assert found.expected_miss == pytest.approx(np.sqrt(np.sum(misses) / np.sum(wholes)), rel=0.03)
+
+
+@pytest.mark.parametrize("size", [1.0, 10.0])
+def test_the_factor_is_that_of_the_largest_likelihood(size, monkeypatch):
+    """By dense algebra, where what components leave is as expected and where it is far stronger."""
+    block = UNSEEN["components"]
+    given_o, random = given_orbits_of(block), np.random.default_rng(1)
+    known = np.repeat(given_o, block.g[..., 0].size)
+    covariance, _ = dense_covariance(block, size**2, guess.WEAKEST)
+    value, vector = np.linalg.eigh(covariance)
+    y = vector @ (np.sqrt(np.maximum(value, 0)) * random.normal(size=len(value)))
+    found = guess_of(block, STATISTICS, given_o)
+    likelihood = []
+    for factor in guess.FACTORS:
+        inside = sum(dense_covariance(block, factor, guess.WEAKEST))[np.ix_(known, known)]
+        _, logarithm = np.linalg.slogdet(inside)
+        likelihood.append(-(y[known] @ np.linalg.solve(inside, y[known]) + logarithm) / 2)
+    best = guess.FACTORS[int(np.argmax(likelihood))]
+    assert (best > 1) == (size > 1)
+    g_omnv = y.reshape(len(given_o), *block.g.shape[:3]) / found.root_o[:, None, None, None]
+    chosen = found(g_omnv)
+    monkeypatch.setattr(guess, "FACTORS", np.array([best]))
+    np.testing.assert_array_equal(chosen, found(g_omnv))
+    monkeypatch.setattr(guess, "FACTORS", np.array([1024.0]))
+    assert not np.allclose(chosen, found(g_omnv), atol=1e-3)
