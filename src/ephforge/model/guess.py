@@ -13,7 +13,8 @@ components, and S is the smooth field's.
 
 Components of a few materials leave more of a new one than they say.  So L is f times as strong,
 the f of `FACTORS` with the largest likelihood of what is known (evidence of an empirical Bayes
-estimate, same book, eq. 2.43); with hundreds of materials it is 1.  With D the eigenvalues and T
+estimate, same book, eq. 2.43); with hundreds of materials it
+is 1 for most.  With D the eigenvalues and T
 size times the eigenvectors of size (C^T S^-1 C) size, p = T^T C^T S^-1 y of n known numbers y,
 
     s = T p / (f + D),

@@ -77,7 +77,7 @@ def fit_regression(
 
     Ridge regression of the logarithm; one family alone has no residuals.  Residuals left out are
     the jackknife's (Barber, Candes, Ramdas, Tibshirani, "Predictive inference with the
-    jackknife+", Ann. Stat. 49, 486 (2021), section 1.1), with families in place of points.
+    jackknife+", Ann. Stat. 49, 486 (2021)), with families in place of points.
     """
     log_i, family_i = np.log(errors), np.asarray(families)
     names = sorted(set(families))
