@@ -4,11 +4,11 @@
     python benchmarks/fine_meshes.py results/dataset/dataset.nc results/firstprinciples/*.nc \
         --autoencoder fine.nc -o fine_meshes.json
 
-Transform and components are learned from the training split, priors of integers from the validation
-split, which the transform has not seen; convolutions are those of the autoencoder that comes with
-ephforge, trained on 4x4x4.  That makes the autoencoder `fine.nc`, unless it is there.  Then
-refinement from every other q, and compression as `benchmarks/map_codec.py` has it.  Every finished
-material is written at once.
+Transform, components and those of patches are learned from the training split, priors of integers
+from the validation split, which the transform has not seen; convolutions are those of the
+autoencoder that comes with ephforge, trained on 4x4x4.  That makes the autoencoder `fine.nc`,
+unless it is there.  Then refinement from every other q, and compression as
+`benchmarks/map_codec.py` has it.  Every finished material is written at once.
 """
 
 import argparse
@@ -38,14 +38,14 @@ from ephforge.train.codes import STEPS, coded
 from ephforge.train.prior import fit_prior
 
 SHIPPED = Path(__file__).parents[1] / "src/ephforge/pretrained/autoencoder.nc"
-LARGEST_NUMBERS = 150_000_000  # of components, so that all of them are kept; the file takes 500 MB
+LARGEST_NUMBERS = 200_000_000  # of components, so that all of them are kept; the file takes 1 GB
 CODES = 2  # of each validation material, that priors are learned from
 PRIOR_STEPS = 4000
 
 
 def taught(training: list[Block], validation: list[Block], log) -> Codec:
     """The shipped network with statistics and priors of these materials."""
-    statistics = statistics_of(training, largest_numbers=LARGEST_NUMBERS)
+    statistics = statistics_of(training, largest_numbers=LARGEST_NUMBERS, patches=True)
     log("statistics")
     examples, remainders = [], []
     for block in validation:

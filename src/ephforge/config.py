@@ -306,6 +306,11 @@ class Train(Section):
     seed: int = Field(0, ge=0, description="initial weights and order of batches")
     features: int = Field(12, ge=4, le=512, description="hidden features of each channel")
     layers: int = Field(1, ge=1, le=16, description="convolution layers of each path")
+    patches: bool = Field(
+        False,
+        description="whether each mode at each star of q has components of its own, of what those "
+        "of whole blocks leave",
+    )
     coded_materials: int = Field(
         2000,
         ge=1,

@@ -46,7 +46,7 @@ def test_the_expected_size_is_that_of_drawn_coefficients():
         c_e = rng.normal(size=len(width_e)) * width_e
         c_e[:n_scores] = 0
         left = 0.0
-        for part, c_ic in zip(DICTIONARY.parts, DICTIONARY.split(c_e)[1:], strict=True):
+        for part, c_ic in zip(DICTIONARY.parts, DICTIONARY.split(c_e)[2:], strict=True):
             left = left + part.channel_xc @ (part.basis_oi @ c_ic).T
         total_xo = total_xo + (left / DICTIONARY.entries.root_o) ** 2
     found_xo = size_left(DICTIONARY, step)

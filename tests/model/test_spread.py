@@ -32,7 +32,7 @@ def block_at(distance: float) -> np.ndarray:
     drawn_d *= distance * np.linalg.norm(size_d) / np.linalg.norm(drawn_d)
     c_e = np.concatenate([np.zeros(COUNT), component_d + drawn_d])
     y_xo = np.zeros(DICTIONARY.entries.label_xo.shape)
-    for part, c_ic in zip(DICTIONARY.parts, DICTIONARY.split(c_e)[1:], strict=True):
+    for part, c_ic in zip(DICTIONARY.parts, DICTIONARY.split(c_e)[2:], strict=True):
         y_xo += part.channel_xc @ (part.basis_oi @ c_ic).T
     return y_xo
 

@@ -8,11 +8,11 @@ from material_blocks import make_block
 from small_networks import SMALL
 
 from ephforge.model import components, transform
+from ephforge.model.bases import even_odd
 from ephforge.model.components import smooth, squares_left_out
 from ephforge.model.transform import (
     class_of,
     components_of,
-    even_odd,
     parts_of,
     statistics_of,
     variances_of,

@@ -19,6 +19,7 @@ OPTIONS = {
     "seed": 1,
     "features": 16,
     "layers": 1,
+    "patches": True,
     "coded_materials": 10,
     "codes": 1,
     "prior_steps": 5,

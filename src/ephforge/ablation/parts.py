@@ -1,8 +1,8 @@
 """What each part of the trained autoencoder is worth: the same codec with one part left out.
 
-Left out in turn: convolutions, learned priors, components of whole blocks, the order of states,
-the spread, degeneracies, remainders of different numbers; and half or three quarters of the
-training materials behind the transform.
+Left out in turn: convolutions, learned priors, components of whole blocks, those of patches, the
+order of states, the spread, degeneracies, remainders of different numbers; and half or three
+quarters of the training materials behind the transform.
 """
 
 import math
@@ -18,7 +18,7 @@ from ephforge.model.order import order_of
 from ephforge.model.prior import untrained_prior
 from ephforge.model.remainder import N_FEATURES
 from ephforge.model.spread import AS_EXPECTED
-from ephforge.model.transform import statistics_of
+from ephforge.model.transform import statistics_of, without_patches
 
 
 class _TransformAlone(Encoder):
@@ -48,15 +48,19 @@ class _WithoutSpread(Codec):
 def variants(codec: Codec, training: list[Block]) -> dict[str, Callable[[], Codec]]:
     """Name of what is left out -> how to make the codec without it."""
     priors = {"prior": untrained_prior(), "remainder_prior": untrained_prior(N_FEATURES)}
+    has_patches = bool(codec.statistics.patches)
 
     def taught(blocks: list[Block], **options) -> Codec:
-        return replace(codec, statistics=statistics_of(blocks, **options))
+        statistics = statistics_of(blocks, patches=has_patches, **options)
+        return replace(codec, statistics=statistics)
 
+    patches = {"patches": lambda: replace(codec, statistics=without_patches(codec.statistics))}
     return {
         "nothing": lambda: codec,
         "convolutions": lambda: codec.linear_part,
         "learned priors": lambda: replace(codec, **priors),
         "components": lambda: taught(training, most_components=0),
+        **(patches if has_patches else {}),
         "order of states": lambda: _like(_WithoutOrder, codec),
         "spread": lambda: _like(_WithoutSpread, codec),
         "degeneracies": lambda: _like(_WithoutDegeneracies, codec),

@@ -77,8 +77,9 @@ class Codec:
         found, rms = [], scale_of(block)
         for choice in self.choices(block):
             first = self.encoder(self, block, *choice, rms)
-            numbers = self.spreads(first.dictionary, first.y_xo)
-            found += [self.encoder(self, block, *choice, rms, number) for number in numbers]
+            known = first.dictionary
+            numbers = self.spreads(known, first.y_xo)
+            found += [self.encoder(self, block, *choice, rms, number, known) for number in numbers]
         return found
 
     def choices(self, block: Block) -> list[tuple[Pattern | None, Order]]:

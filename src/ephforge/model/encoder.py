@@ -34,7 +34,7 @@ from ephforge.model.bitstream import (
 from ephforge.model.broken import write_broken
 from ephforge.model.order import write_order
 from ephforge.model.remainder import N_STEPS, Remainder, remainder_step, write_remainder
-from ephforge.model.sparse import dictionary_of, integers
+from ephforge.model.sparse import Dictionary, dictionary_of, integers
 from ephforge.model.spread import AS_EXPECTED, SPREADS, factor_of
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Encoder:
       pattern: sorted by energy; None where the code uses none.
       order: of the states, as the code has them.
       spread: number of the size of what components leave (spread.py).
+      known: the dictionary with these as expected, if it has been made.
 
     Attributes:
       remainders: whether what the transform leaves may follow.
@@ -114,6 +115,7 @@ class Encoder:
         order: Order,
         rms: float,
         spread: int = AS_EXPECTED,
+        known: Dictionary | None = None,
     ):
         self.codec, self.block = codec, block
         self.ends = codec.ends_of(block)
@@ -121,8 +123,8 @@ class Encoder:
         self.order, self.seen = order, order.pattern(seen)
         self.pattern = self.seen if pattern else None
         self.spread = spread
-        dictionary = dictionary_of(block, codec.statistics, self.seen)
-        self.dictionary = dictionary.widened(factor_of(spread))
+        known = known or dictionary_of(block, codec.statistics, self.seen)
+        self.dictionary = known.widened(factor_of(spread))
         self.scale = scale_number(rms)
         root_o = self.dictionary.entries.root_o
         g_xo = self.order.applied(block.g, block).reshape(-1, len(root_o))

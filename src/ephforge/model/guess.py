@@ -33,8 +33,9 @@ from jaxtyping import Bool, Float
 from scipy.linalg import cho_factor, cho_solve
 
 from ephforge.core.blocks import Block
+from ephforge.model.bases import Part
 from ephforge.model.geometry import geometry_of
-from ephforge.model.transform import Part, Statistics, components_of, parts_of, variances_of
+from ephforge.model.transform import Statistics, components_of, parts_of, variances_of
 
 JITTER = 1e-4  # share of the mean variance added to the diagonal of S
 WEAKEST = 1e-3  # of the mean share of a channel; weaker ones count as that weak

@@ -17,8 +17,9 @@ from jaxtyping import Float, Int
 from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import Pattern, numbered, stars_of
 from ephforge.core.order import Order, by_energy
+from ephforge.model.bases import Part
 from ephforge.model.bitstream import Reader, Writer
-from ephforge.model.transform import Part, Statistics, components_of, parts_of, weighted
+from ephforge.model.transform import Statistics, components_of, parts_of, weighted
 
 WORTH = 0.01  # of the squares that are left; smaller gains make what follows less smooth
 NOTHING = 1e-4  # squares of 1 that count as left when less is: components are rounded

@@ -22,6 +22,8 @@ FIRST_LEVEL = 16  # coefficients
 N_FEATURES = 13
 LARGEST = 24  # integers beyond +-LARGEST are coded as such, and their size after them
 UNTRAINED = (-0.3, 1.0, 0.0)  # outputs of no network: a little narrow, and heavy tails
+SCORE_KIND = np.array([1.0, 0.5, 0.0, 0.0])  # of whole blocks, of patches, even, odd
+ODD = 3
 _CLIP = 8.0  # of a size in units of the expected one
 _TYPICAL = 0.7  # mean of it, of which nothing is known
 _RANGE = 2.0  # reach of the near averages, rows or columns
@@ -124,8 +126,8 @@ def features(
         np.log(size_e[asked_e] / step),
         np.log(size_e[asked_e] / dictionary.unit),
         np.full(len(around), level / 10),
-        kind_e == 0,
-        kind_e == 2,
+        SCORE_KIND[kind_e],
+        kind_e == ODD,
     ]
     return np.column_stack([*alone, around]), asked_e
 

@@ -121,8 +121,11 @@ def size_left(dictionary: Dictionary, step: float) -> Float[np.ndarray, "x o"]:
     Of a coefficient whose expected size is below the step all is left, of others the rounding.
     """
     square_e = np.minimum(dictionary.size_e**2, step**2 / 6)
+    _, patch_sr, *others = dictionary.split(square_e)
     found_xo = _FLOOR**2
-    for part, square_ic in zip(dictionary.parts, dictionary.split(square_e)[1:], strict=True):
+    if patch_sr.size:
+        found_xo = found_xo + dictionary.patches.squares(patch_sr)
+    for part, square_ic in zip(dictionary.parts, others, strict=True):
         found_xo = found_xo + part.channel_xc**2 @ (part.basis_oi**2 @ square_ic).T
     return np.sqrt(found_xo) / dictionary.entries.root_o
 

@@ -1,10 +1,10 @@
 """The encoder: integers that a quantised transform decodes to a given block.
 
 A block y is decoded from integers n_e as y = P T (step n).  T holds the principal components of
-whole blocks and the orthonormal transform of transform.py beside them, P is the projection on
-blocks whose equal numbers are equal (core/degeneracy.py).  The columns of P T are more than the
-dimensions of the space they span, so many choices of n decode to nearly the same block; the
-encoder looks for one that costs few bits:
+whole blocks, those of patches and the orthonormal transform of transform.py beside them, P is the
+projection on blocks whose equal numbers are equal (core/degeneracy.py).  The columns of P T are
+more than the dimensions of the space they span, so many choices of n decode to nearly the same
+block; the encoder looks for one that costs few bits:
 
     minimise  ||y - P T (step n)||^2 + weight step^2 bits(n).
 
@@ -21,7 +21,16 @@ from jaxtyping import Bool, Float, Int
 
 from ephforge.core.blocks import Block
 from ephforge.core.degeneracy import Entries, Pattern, entries_of
-from ephforge.model.transform import Part, Statistics, components_of, parts_of, variances_of
+from ephforge.model.bases import Part, analysed, synthesised
+from ephforge.model.patches import PatchBasis
+from ephforge.model.transform import (
+    Statistics,
+    components_of,
+    parts_of,
+    patches_with,
+    rest_of,
+    variances_of,
+)
 
 WEIGHT = 0.08  # of a bit, in units of step^2
 SHRINKAGE = 0.35  # threshold over step, for coefficients of which nothing is known
@@ -42,47 +51,61 @@ class Dictionary:
 
     Attributes:
       components_er: principal components of whole blocks, in coefficients of the parts.
+      patches: components of patches.
       parts: bases of the even and odd parts.
-      size_e: expected size of each coefficient, rms |g| = 1: scores of the components, then the
-        even and the odd ones, row by row.
+      size_e: expected size of each coefficient, rms |g| = 1: scores of the components, those of
+        the patches, then the even and the odd ones, row by row.
+      largest: expected size of the largest coefficient of each orbit function, even and odd, of
+        all that components of whole blocks leave.
       entries: classes of equal numbers.
     """
 
     components_er: Float[np.ndarray, "d r"]
+    patches: PatchBasis
     parts: tuple[Part, Part]
     size_e: Float[np.ndarray, " e"]
+    largest: tuple[Float[np.ndarray, " i"], Float[np.ndarray, " j"]]
     entries: Entries
 
-    def split(self, c_e: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Scores [1, r], even [i, c] and odd [j, d] coefficients."""
-        shapes = [(p.basis_oi.shape[1], p.channel_xc.shape[1]) for p in self.parts]
-        n_scores = self.components_er.shape[1]
-        score_r, even, odd = np.split(c_e, [n_scores, n_scores + shapes[0][0] * shapes[0][1]])
-        return score_r[None], even.reshape(shapes[0]), odd.reshape(shapes[1])
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Of the tables of coefficients: [1, r], [s, r], [i, c], [j, d]."""
+        of_parts = [(p.basis_oi.shape[1], p.channel_xc.shape[1]) for p in self.parts]
+        of_patches = len(self.patches.patches.slices), self.patches.basis_hr.shape[1]
+        return (1, self.components_er.shape[1]), of_patches, *of_parts
+
+    def split(self, c_e: np.ndarray) -> list[np.ndarray]:
+        """Scores [1, r], those of patches [s, r], even [i, c] and odd [j, d] coefficients."""
+        ends = np.cumsum([rows * columns for rows, columns in self.shapes])
+        pieces = np.split(c_e, ends[:-1])
+        return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
 
     def decode(self, c_e: Float[np.ndarray, " e"]) -> Float[np.ndarray, "x o"]:
         """P T c."""
-        n_scores = self.components_er.shape[1]
-        if n_scores:
-            c_e = c_e.copy()
-            c_e[n_scores:] += self.components_er @ c_e[:n_scores]
-        y_xo = np.zeros(self.entries.label_xo.shape, self.size_e.dtype)
-        for part, c_ic in zip(self.parts, self.split(c_e)[1:], strict=True):
-            y_xo += part.channel_xc @ (part.basis_oi @ c_ic).T
+        score_1r, patch_sr, *_ = self.split(c_e)
+        coefficient_d = c_e[score_1r.size + patch_sr.size :]
+        if score_1r.size:
+            coefficient_d = coefficient_d + self.components_er @ score_1r[0]
+        y_xo = synthesised(self.parts, coefficient_d)
+        if patch_sr.size:
+            y_xo = y_xo + self.patches.decode(patch_sr)
         return self.entries.project(y_xo).astype(y_xo.dtype)
 
     def analyse(self, y_xo: Float[np.ndarray, "x o"]) -> Float[np.ndarray, " e"]:
         """T^T y."""
-        parts = [(p.basis_oi.T @ (y_xo.T @ p.channel_xc)).ravel() for p in self.parts]
-        c_e = np.concatenate(parts)
-        if not self.components_er.shape[1]:
-            return c_e
-        return np.concatenate([self.components_er.T @ c_e, c_e])
+        c_d = analysed(self.parts, y_xo)
+        (_, n_scores), (_, n_patch), *_ = self.shapes
+        found = [self.components_er.T @ c_d] if n_scores else []
+        if n_patch:
+            found.append(self.patches.analyse(y_xo).ravel())
+        return np.concatenate([*found, c_d]) if found else c_d
 
     def likely(self, step: float) -> tuple["Dictionary", Bool[np.ndarray, " e"]]:
-        """What an encoder works with: single precision, without orbit functions of which no
-        coefficient is expected to come near a step; and where its coefficients stand."""
-        kept_i = [s.max(axis=1, initial=0) > UNLIKELY * step for s in self.split(self.size_e)[1:]]
+        """What an encoder works with: single precision, without orbit functions and components of
+        patches of which no coefficient is expected to come near a step; and where its
+        coefficients stand."""
+        score_1r, patch_sr, *_ = self.split(self.size_e)
+        kept_i = [largest_i > UNLIKELY * step for largest_i in self.largest]
         parts = [
             Part(*(a.astype(np.float32) for a in (p.basis_oi[:, i], p.value_i[i], *p[2:])))
             for p, i in zip(self.parts, kept_i, strict=True)
@@ -90,15 +113,22 @@ class Dictionary:
         is_kept_d = np.concatenate(
             [np.repeat(i, len(p.value_c)) for p, i in zip(self.parts, kept_i, strict=True)]
         )
-        is_kept_e = np.concatenate([np.ones(self.components_er.shape[1], bool), is_kept_d])
+        is_kept_r = patch_sr.max(axis=0, initial=0) > UNLIKELY * step
+        count = int(np.flatnonzero(is_kept_r).max(initial=-1)) + 1
+        is_kept_sr = np.broadcast_to(np.arange(len(is_kept_r)) < count, patch_sr.shape)
+        is_kept_e = [np.ones(score_1r.size, bool), is_kept_sr.ravel(), is_kept_d]
+        is_kept_e = np.concatenate(is_kept_e)
         components_er = self.components_er[is_kept_d].astype(np.float32)
         size_e = self.size_e[is_kept_e].astype(np.float32)
-        return Dictionary(components_er, tuple(parts), size_e, self.entries), is_kept_e
+        largest = tuple(a[i] for a, i in zip(self.largest, kept_i, strict=True))
+        found = self.patches.first(count), tuple(parts), size_e, largest, self.entries
+        return Dictionary(components_er, *found), is_kept_e
 
     def widened(self, factor: float) -> "Dictionary":
         """With all coefficients but the scores expected to be so many times as large."""
         score_r, other_d = np.split(self.size_e, [self.components_er.shape[1]])
-        return replace(self, size_e=np.concatenate([score_r, factor * other_d]))
+        size_e = np.concatenate([score_r, factor * other_d])
+        return replace(self, size_e=size_e, largest=tuple(factor * a for a in self.largest))
 
     @property
     def unit(self) -> float:
@@ -107,8 +137,8 @@ class Dictionary:
 
     @property
     def gain(self) -> float:
-        """Bound on the square of the largest stretch of P T: the components repeat the rest."""
-        return 2.0 if self.components_er.shape[1] else 1.0
+        """Bound on the square of the largest stretch of P T: components repeat the rest."""
+        return 1.0 + bool(self.components_er.size) + bool(self.patches.basis_hr.size)
 
 
 def unit(orbits: int) -> float:
@@ -122,14 +152,20 @@ def unit(orbits: int) -> float:
 def dictionary_of(block: Block, statistics: Statistics, pattern: Pattern) -> Dictionary:
     """The dictionary of a block's geometry and shape; its |g| is not looked at."""
     parts = parts_of(block, statistics)
-    variance_e = np.concatenate([v.ravel() for v in variances_of(block, statistics, parts)])
     components_er, score_r = components_of(block, statistics)
+    patches, patch_sr = patches_with(block, statistics)
+    rest_e = np.concatenate([v.ravel() for v in rest_of(block, statistics, parts)])
     if not components_er.size:
-        components_er = np.zeros((len(variance_e), 0))
+        components_er = np.zeros((len(rest_e), 0))
     entries = entries_of(block, pattern)
     smallest = SMALLEST * unit(len(entries.root_o))
-    size_e = np.maximum(np.concatenate([score_r, np.sqrt(variance_e)]), smallest)
-    return Dictionary(components_er, parts, size_e, entries)
+    size_e = np.concatenate([score_r, patch_sr.ravel(), np.sqrt(rest_e)])
+    largest = tuple(
+        np.maximum(np.sqrt(variance_ic.max(axis=1, initial=0)), smallest)
+        for variance_ic in variances_of(block, statistics, parts)
+    )
+    size_e = np.maximum(size_e, smallest)
+    return Dictionary(components_er, patches, parts, size_e, largest, entries)
 
 
 def integers(
@@ -165,11 +201,20 @@ def _shrunk(dictionary: Dictionary, y_xo, step: float) -> np.ndarray:
 
 
 def _start(dictionary: Dictionary, y_xo) -> np.ndarray:
-    """Scores first, then what they leave."""
+    """Scores first, then those of patches of what they leave, then what these leave."""
     c_e = dictionary.analyse(y_xo)
-    n_scores = dictionary.components_er.shape[1]
+    (_, n_scores), (n_patches, n_directions), *_ = dictionary.shapes
+    n_patch = n_patches * n_directions
+    score_r, patch, other_d = np.split(c_e, [n_scores, n_scores + n_patch])
     if n_scores:
-        c_e[n_scores:] -= dictionary.components_er @ c_e[:n_scores]
+        explained_d = dictionary.components_er @ score_r
+        other_d -= explained_d
+    if n_patch:
+        if n_scores:
+            y_xo = y_xo - synthesised(dictionary.parts, explained_d)
+        patch_sr = dictionary.patches.analyse(y_xo)
+        other_d -= analysed(dictionary.parts, dictionary.patches.decode(patch_sr))
+        patch[:] = patch_sr.ravel()
     return c_e
 
 

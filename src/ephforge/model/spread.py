@@ -29,9 +29,9 @@ def spreads_of(dictionary: Dictionary, y_xo: Float[np.ndarray, "x o"]) -> list[i
     count = dictionary.components_er.shape[1]
     if not count:
         return [AS_EXPECTED]
-    c_e, size_e = dictionary.analyse(y_xo), dictionary.size_e
-    left = max(np.sum(c_e[count:] ** 2) - np.sum(c_e[:count] ** 2), 0.0)
-    distance = math.sqrt(left / np.sum(size_e[count:] ** 2))
+    score_1r, _, *others = dictionary.split(dictionary.analyse(y_xo))
+    left = max(sum(np.sum(c_ic**2) for c_ic in others) - np.sum(score_1r**2), 0.0)
+    distance = math.sqrt(left / np.sum(dictionary.size_e[count:] ** 2))
     octaves = max(round(math.log2(max(distance, 1e-9)) + ABOVE), 0)
     wide = min(AS_EXPECTED + octaves, SPREADS - 1)
     return [wide, wide - NARROWER]

@@ -11,21 +11,30 @@ number of bands and modes), the eigenvectors of the second moments of the traini
 How large each coefficient is there is what the entropy coder starts from (prior.py).
 
 A class without training materials gets the prior alone: a smooth random field (smooth.py).
+Where there are many, whole blocks have components of their own (components.py), and so may have
+patches of what these leave (patches.py).
 """
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.sparse import csr_array
+from jaxtyping import Float
 
 from ephforge.core.blocks import Block
+from ephforge.model.bases import (
+    Part,
+    analysed,
+    eigenvectors,
+    even_odd,
+    exchange_basis,
+    synthesised,
+)
 from ephforge.model.components import components_and_rest
 from ephforge.model.geometry import geometry_of
+from ephforge.model.patches import PatchBasis, patch_basis, patch_components, patches_of
 from ephforge.model.smooth import smooth_moment
 
 PRIOR_VARIANCES = 4.0  # the separable guess of variances counts as this many materials
@@ -33,7 +42,6 @@ PRIOR_MATERIALS = 1.0  # the prior counts as this many materials in second momen
 FEWEST = 8  # materials that components are taken from
 MOST_COMPONENTS = 2000
 LARGEST_NUMBERS = 16_000_000  # of the components of one class and set of channels
-TIES = 1e-7  # slope that tells equal eigenvalues apart, in units of the mean one
 LARGEST_ROWS = 1000  # of channels whose second moments are summed at once
 
 
@@ -50,6 +58,9 @@ class Statistics:
       components: "class|bands-modes" -> principal components of whole blocks, coefficients (even
         ones first) x components; directions, as integers of at most 16 bits.
       scores: likewise -> expected sizes of the components' scores in other families' blocks.
+      patches: likewise -> components of patches of what the others leave; directions, as integers.
+      patch_scores: likewise -> expected sizes of their scores.
+      rest_even, rest_odd: likewise -> mean square of each coefficient of what patches leave too.
     """
 
     orbits: dict[str, np.ndarray]
@@ -59,20 +70,15 @@ class Statistics:
     variances_odd: dict[str, np.ndarray]
     components: dict[str, np.ndarray]
     scores: dict[str, np.ndarray]
+    patches: dict[str, np.ndarray] = field(default_factory=dict)
+    patch_scores: dict[str, np.ndarray] = field(default_factory=dict)
+    rest_even: dict[str, np.ndarray] = field(default_factory=dict)
+    rest_odd: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def bases(self) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
         """Eigenvalues and bases over orbits, even and odd, of the classes that were asked for."""
         return {}
-
-
-class Part(NamedTuple):
-    """Bases of the even or odd part of a block, not padded, and their second moments."""
-
-    basis_oi: np.ndarray
-    value_i: np.ndarray
-    channel_xc: np.ndarray
-    value_c: np.ndarray
 
 
 def class_of(block: Block) -> str:
@@ -94,28 +100,18 @@ def weighted(block: Block) -> Float[np.ndarray, "m n v o"]:
     return y_mnvo / norm if norm > 0 else y_mnvo
 
 
-def even_odd(bands: int, modes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Channel combinations [x, c] that are even and odd under exchange of bands."""
-    full = bands * bands * modes
-    unit = np.eye(full).reshape(bands, bands, modes, full)
-    m, n = np.triu_indices(bands)
-    factor = np.where(m == n, 0.5, np.sqrt(0.5))[:, None, None]
-    even = ((unit[m, n] + unit[n, m]) * factor).reshape(len(m) * modes, full)
-    m, n = np.triu_indices(bands, 1)
-    odd = ((unit[m, n] - unit[n, m]) * np.sqrt(0.5)).reshape(len(m) * modes, full)
-    return even.T, odd.T
-
-
 def statistics_of(
     blocks: list[Block],
     most_components: int = MOST_COMPONENTS,
     largest_numbers: int = LARGEST_NUMBERS,
+    patches: bool = False,
 ) -> Statistics:
     """Second moments, components and variances of the materials of the training split.
 
     Args:
       most_components: of one class and set of channels; 0 for none.
       largest_numbers: that all these components of one hold; fine meshes need more.
+      patches: whether patches get components, too, as many as whole blocks.
     """
     classes, channel_sets = defaultdict(list), defaultdict(list)
     for block in blocks:
@@ -134,36 +130,54 @@ def statistics_of(
     for block in blocks:
         together[_pair_of(block)].append(block)
     for name, members in together.items():
-        _enter(first, name, members, (most_components, largest_numbers))
+        _enter(first, name, members, (most_components, largest_numbers), patches)
     return first
 
 
-def _enter(statistics: Statistics, name: str, members: list[Block], most: tuple[int, int]) -> None:
+def _enter(
+    statistics: Statistics, name: str, members: list[Block], most: tuple[int, int], patches: bool
+) -> None:
     """Components and variances of the materials of one class and set of channels."""
     parts = parts_of(members[0], statistics)
     c_be = np.empty((len(members), sum(p.value_i.size * p.value_c.size for p in parts)))
     for c_e, block in zip(c_be, members, strict=True):
         c_e[:] = _normalised(block, parts)
+    largest = min(most[0], most[1] // c_be.shape[1])
     if most[0] and len(members) >= FEWEST:
         families = [block.labels["family"] for block in members]
-        largest = min(most[0], most[1] // c_be.shape[1])
         found = components_and_rest(c_be, families, largest)
         statistics.components[name], statistics.scores[name], c_be = found
+    tables = (statistics.variances_even, statistics.variances_odd)
+    _enter_variances(tables, name, parts, c_be)
+    if patches and name in statistics.components:
+        places = patches_of(members[0])
+        y_bh = np.empty((len(members), len(places.first_h)))
+        for y_h, c_e in zip(y_bh, c_be, strict=True):
+            y_h[:] = places.gather(synthesised(parts, c_e))
+        found = patch_components(y_bh, places, families, largest)
+        statistics.patches[name], statistics.patch_scores[name], y_bh = found
+        for c_e, y_h in zip(c_be, y_bh, strict=True):
+            c_e[:] = analysed(parts, places.spread(y_h))
+        _enter_variances((statistics.rest_even, statistics.rest_odd), name, parts, c_be)
+
+
+def _enter_variances(tables, name: str, parts: tuple[Part, Part], c_be) -> None:
+    """Mean squares, drawn towards separable ones."""
     square_e = np.mean(c_be**2, axis=0)
     guess = [_separable(part) for part in parts]
     guess_e = np.concatenate([g.ravel() for g in guess])
-    n, prior = len(members), PRIOR_VARIANCES * square_e.sum() / guess_e.sum()
+    n, prior = len(c_be), PRIOR_VARIANCES * square_e.sum() / guess_e.sum()
     total_e = (n * square_e + prior * guess_e) / (n + PRIOR_VARIANCES)
-    even, odd = np.split(total_e, [guess[0].size])
-    statistics.variances_even[name] = even.reshape(guess[0].shape)
-    statistics.variances_odd[name] = odd.reshape(guess[1].shape)
+    for table, total, separable in zip(
+        tables, np.split(total_e, [guess[0].size]), guess, strict=True
+    ):
+        table[name] = total.reshape(separable.shape)
 
 
 def _normalised(block: Block, parts: tuple[Part, Part]) -> Float[np.ndarray, " e"]:
     """Coefficients of a block, even ones first, of norm 1."""
     y_xo = weighted(block).reshape(-1, len(parts[0].basis_oi))
-    found = [(p.basis_oi.T @ y_xo.T @ p.channel_xc).ravel() for p in parts]
-    return np.concatenate(found) / np.sqrt(len(y_xo))
+    return analysed(parts, y_xo) / np.sqrt(len(y_xo))
 
 
 def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
@@ -184,24 +198,38 @@ def parts_of(block: Block, statistics: Statistics) -> tuple[Part, Part]:
     ):
         generic_cc = moments.get(channel_set_of(block), np.eye(combine_xc.shape[1]))
         moment_cc = moments.get(_pair_of(block), generic_cc)
-        value_c, vector_cc = _eigenvectors(moment_cc)
+        value_c, vector_cc = eigenvectors(moment_cc)
         parts.append(Part(basis_oi, value_i, combine_xc @ vector_cc, value_c))
     return tuple(parts)
 
 
 def _bases(moment_oo, block: Block) -> list[tuple[np.ndarray, np.ndarray]]:
     partner_o = geometry_of(block).partner_o
-    return [_eigenvectors(moment_oo, _exchange_basis(partner_o, sign)) for sign in (1, -1)]
+    return [eigenvectors(moment_oo, exchange_basis(partner_o, sign)) for sign in (1, -1)]
 
 
 def variances_of(
     block: Block, statistics: Statistics, parts: tuple[Part, Part]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expected squares of the even and odd coefficients of a block with rms |g| 1."""
+    tables = statistics.variances_even, statistics.variances_odd
+    return _variances(block, tables, parts)
+
+
+def rest_of(
+    block: Block, statistics: Statistics, parts: tuple[Part, Part]
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `variances_of`, of what patches leave, where there are any."""
+    tables = statistics.rest_even, statistics.rest_odd
+    if _pair_of(block) not in tables[0]:
+        return variances_of(block, statistics, parts)
+    return _variances(block, tables, parts)
+
+
+def _variances(block: Block, tables, parts: tuple[Part, Part]) -> tuple[np.ndarray, np.ndarray]:
     found = [_separable(part) for part in parts]
     scale = block.g[..., 0].size
-    if _pair_of(block) in statistics.variances_even:
-        tables = (statistics.variances_even, statistics.variances_odd)
+    if _pair_of(block) in tables[0]:
         found = [np.asarray(table[_pair_of(block)]) for table in tables]
     else:
         scale = scale / (found[0].sum() + found[1].sum())
@@ -216,6 +244,23 @@ def components_of(block: Block, statistics: Statistics) -> tuple[np.ndarray, np.
     component_er = statistics.components[name].astype(float)
     scale = np.sqrt(block.g[..., 0].size)
     return component_er / np.linalg.norm(component_er, axis=0), statistics.scores[name] * scale
+
+
+def patches_with(
+    block: Block, statistics: Statistics
+) -> tuple[PatchBasis, Float[np.ndarray, "s r"]]:
+    """Components of patches and expected sizes of their scores, rms |g| 1; none for most."""
+    places, name = patches_of(block), _pair_of(block)
+    if name not in statistics.patches:
+        nothing = np.zeros((len(places.first_h), 0)), np.zeros((len(places.slices), 0))
+        return PatchBasis(places, nothing[0]), nothing[1]
+    scale = np.sqrt(block.g[..., 0].size)
+    return patch_basis(places, statistics.patches[name]), statistics.patch_scores[name] * scale
+
+
+def without_patches(statistics: Statistics) -> Statistics:
+    """The same statistics, without components of patches."""
+    return replace(statistics, patches={}, patch_scores={}, rest_even={}, rest_odd={})
 
 
 def _pair_of(block: Block) -> str:
@@ -240,35 +285,3 @@ def _orbit_moment(blocks: list[Block], example: Block | None = None):
     partner_o = geometry_of(example).partner_o
     exchanged = moment[np.ix_(partner_o, partner_o)]
     return (moment + exchanged) / 2
-
-
-def _eigenvectors(moment, part=None):
-    """Eigenvectors, largest value first, the same on whatever machine.
-
-    Values that coincide are told apart by a small ramp, the sign is that of a sum over the
-    vector with weights that no symmetry knows.
-
-    Args:
-      part: columns that the moment is taken in, orthonormal; None for all of its own space.
-    """
-    part = csr_array(np.eye(len(moment))) if part is None else part
-    n = part.shape[0]
-    ramp = TIES * np.trace(moment) / max(n, 1) * np.arange(n) / max(n, 1)
-    inside = part.T @ (part.T @ moment).T
-    ramp = part.T @ part.multiply(ramp[:, None])
-    rotation = np.linalg.eigh(inside + ramp.toarray())[1][:, ::-1]
-    vector = part @ rotation
-    sign = np.where(np.cos(np.arange(n) + 0.5) @ vector < 0, -1.0, 1.0)
-    value = np.einsum("ij,ij->j", rotation, inside @ rotation)
-    return np.maximum(value, 0), vector * sign
-
-
-def _exchange_basis(partner_o: Int[np.ndarray, " o"], sign: int):
-    """Sparse columns [o, i]: functions on orbits that are even (sign 1) or odd under exchange."""
-    o = np.arange(len(partner_o))
-    first, own = o[o < partner_o], o[o == partner_o] if sign > 0 else o[:0]
-    pair, half = np.arange(len(first)), np.full(len(first), np.sqrt(0.5))
-    value = np.concatenate([half, sign * half, np.ones(len(own))])
-    row = np.concatenate([first, partner_o[first], own])
-    column = np.concatenate([pair, pair, len(first) + np.arange(len(own))])
-    return csr_array((value, (row, column)), shape=(len(o), len(first) + len(own)))

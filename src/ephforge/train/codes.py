@@ -54,7 +54,8 @@ def cross_statistics(blocks: list[Block], whole: Statistics) -> list[Statistics]
     halves = halves_of(blocks)
     if not all(halves):
         return [whole] * len(blocks)
-    made = [statistics_of([blocks[i] for i in half]) for half in halves]
+    has_patches = bool(whole.patches)
+    made = [statistics_of([blocks[i] for i in half], patches=has_patches) for half in halves]
     other = {i: made[1 - h] for h, half in enumerate(halves) for i in half}
     return [other[i] for i in range(len(blocks))]
 

@@ -63,7 +63,7 @@ def run(
     training, validation = splits["train"], splits["validation"]
     if not training:
         raise EphforgeError(f"{dataset}: no materials in the training split; draw more materials")
-    statistics = statistics_of(training)
+    statistics = statistics_of(training, patches=options["patches"])
     taught = cross_statistics(training, statistics)
     learned, taught = (evenly(of, options["coded_materials"]) for of in (training, taught))
     judged = evenly(validation, MOST_VALIDATED)
