@@ -6,6 +6,7 @@ integers are the header of every code here.
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from ephforge.baselines import coder
 HEADER_BYTES = 4
 HIGHEST_LEVEL = 64 * 20  # the accuracy of single precision is reached; symbols stay below 2^21
 CLOSE = 0.995  # a code that uses this share of the bits is fine enough
+KEPT = 2  # levels whose sections stay in memory; of fine meshes each takes gigabytes
 _PER_OCTAVE, _NORM_PER_OCTAVE, _NORM_SHIFT = 64, 1024, 32768
 _JUMP = 2 * _PER_OCTAVE
 
@@ -151,13 +153,11 @@ def packed(
       norm: of the material; nothing is stored of one that is zero.
     """
     tried: dict[int, float] = {}
-    made: dict[int, list[coder.Section]] = {}
     codes = []
 
+    @lru_cache(maxsize=KEPT)
     def at(level: int) -> list[coder.Section]:
-        if level not in made:
-            made[level] = sections(header_for(norm, level))
-        return made[level]
+        return sections(header_for(norm, level))
 
     def bits_of(level: int) -> float:
         return 8 * HEADER_BYTES + sum(section.bits for section in at(level))
